@@ -1,0 +1,232 @@
+/**
+ * The hands of `machines/batch-writer.ts`: the buffer, the commits in flight and their receipts. Each submitted unit is
+ * answered exactly once. Knows the store's port; when to send is the chart's decision.
+ *
+ * - An unknown outcome is never guessed: the unit is sent again, and its first write's condition tells whether it is there
+ * - A unit that could not be written for {@link retryForMs} is answered `failed`, with the last cause
+ */
+import { type BatchWriterEvent, type BufferCounts, batchWriterMachine } from '../../machines/batch-writer.ts'
+import { type BufferedUnit, WriteBuffer } from '../domain/batch.ts'
+import { isSameWrite } from '../domain/entry.ts'
+import { MemorySyncError } from '../domain/errors.ts'
+import type { Unit } from '../domain/write.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
+import type { Durability, Receipt, Store } from '../ports/store.ts'
+import { assertBound } from './bind.ts'
+
+/** Units of one batch. Smaller than what is usually in flight, so that sending and writing overlap. */
+export const batchUnitsMax = 64
+export const batchBytesMax = 4 * 1024 * 1024
+/** A commit without an answer for so long has an unknown outcome. */
+export const commitTimeoutMs = 10_000
+/** How long a unit is tried again before its caller is told. */
+export const retryForMs = 60_000
+
+export type Answer = (receipt: Receipt) => void
+
+interface WriterRef {
+  send(event: BatchWriterEvent): void
+}
+
+export interface BatchWriterHands {
+  readonly store: Pick<Store, 'commit' | 'features'>
+  readonly clock: Clock
+  readonly random: Random
+  /** Each answer of the store, for the circuit breaker. */
+  observe(call: 'succeeded' | 'failed'): void
+  report(error: MemorySyncError): void
+}
+
+export class BatchWriter {
+  readonly #hands: BatchWriterHands
+  readonly #buffer = new WriteBuffer<Answer>()
+  readonly #unanswered = new Set<BufferedUnit<Answer>>()
+  readonly #waitingForRoom: (() => void)[] = []
+  #batchesInFlight = 0
+  #committedBatches = 0
+  #self: WriterRef | null = null
+  #isStopped = false
+
+  constructor(hands: BatchWriterHands) {
+    this.#hands = hands
+  }
+
+  /** The chart, bound to this buffer. */
+  readonly logic = () =>
+    assertBound(
+      batchWriterMachine.provide({
+        actions: {
+          scheduleFlush: ({ self }, { lingerMs }) => {
+            const flush = (): void => self.send({ type: 'flush.due' })
+            if (lingerMs > 0) this.#hands.clock.setTimer(lingerMs, flush)
+            else queueMicrotask(flush)
+          },
+          commit: (_, { scope, inFlightMax }) => this.#commit(scope, inFlightMax),
+          giveUp: (_, { afterMs }) => this.#giveUp(afterMs),
+        },
+      }),
+    )
+
+  /** Where the chart's actor is; a restarted one takes over the same buffer. */
+  attach(self: WriterRef): void {
+    this.#self = self
+    if (this.#buffer.size > 0) self.send({ type: 'write.submit', isUrgent: false })
+  }
+
+  get isFull(): boolean {
+    return this.#buffer.isFull
+  }
+
+  /** Units submitted and not answered. */
+  get pending(): number {
+    return this.#buffer.pending
+  }
+
+  /** Batches that the store has answered. */
+  get committedBatches(): number {
+    return this.#committedBatches
+  }
+
+  get counts(): BufferCounts {
+    return { inFlight: this.#batchesInFlight, hasMore: this.#buffer.size > 0 }
+  }
+
+  unsent(key: string) {
+    return this.#buffer.unsent(key)
+  }
+
+  /** Settles when the buffer can take a unit again. First come, first served. */
+  room(): Promise<void> {
+    return this.#buffer.isFull ? new Promise((resolve) => this.#waitingForRoom.push(resolve)) : Promise.resolve()
+  }
+
+  submit(unit: Unit, bytes: number, answer: Answer, urgent: boolean): void {
+    if (this.#isStopped) {
+      answer(failed(new MemorySyncError('closed', 'the runtime is shut down; nothing can be written any more')))
+      return
+    }
+    const wasEmpty = this.#buffer.size === 0
+    this.#buffer.add(unit, bytes, answer, this.#hands.clock.monotonicMs(), urgent)
+    if (wasEmpty || urgent) this.#self?.send({ type: 'write.submit', isUrgent: urgent })
+    else if (this.#buffer.size === batchUnitsMax) this.#self?.send({ type: 'flush.due' })
+  }
+
+  /** Sends what lingers. */
+  flush(): void {
+    this.#self?.send({ type: 'flush.due' })
+  }
+
+  #commit(scope: 'all' | 'urgent' | 'probe', inFlightMax: number): void {
+    while (this.#batchesInFlight < inFlightMax) {
+      const units = this.#buffer.take(scope === 'probe' ? 1 : batchUnitsMax, batchBytesMax, scope === 'urgent')
+      if (units.length === 0) break
+      for (const unit of units) this.#unanswered.add(unit)
+      this.#batchesInFlight++
+      void this.#send(units)
+    }
+    this.#letIn()
+    // Nothing to wait for: the chart must hear of it or it would stay.
+    if (this.#batchesInFlight === 0 && this.#buffer.size === 0) this.#tell({ type: 'commit.settled', ...this.counts })
+  }
+
+  async #send(units: readonly BufferedUnit<Answer>[]): Promise<void> {
+    const answers: [BufferedUnit<Answer>, Receipt][] = []
+    const again: BufferedUnit<Answer>[] = []
+    try {
+      const receipts = await this.#withTimeout((signal) =>
+        this.#hands.store.commit(
+          units.map((buffered) => buffered.unit),
+          { signal },
+        ),
+      )
+      this.#committedBatches++
+      this.#hands.observe('succeeded')
+      for (const [index, buffered] of units.entries()) {
+        const receipt = recognised(
+          buffered,
+          receipts[index] ?? missingReceipt(units.length, receipts.length),
+          this.#hands.store.features.durability,
+        )
+        if (receipt.type === 'failed' && this.#mayRetry(buffered, receipt.error)) again.push(buffered)
+        else answers.push([buffered, receipt])
+      }
+    } catch (thrown) {
+      const error = MemorySyncError.from(thrown, 'unknown_outcome')
+      this.#hands.observe('failed')
+      this.#hands.report(error)
+      for (const buffered of units) {
+        if (this.#mayRetry(buffered, error)) again.push(buffered)
+        else answers.push([buffered, failed(error)])
+      }
+    }
+    this.#batchesInFlight--
+    for (const [buffered] of answers) this.#buffer.settle(buffered)
+    if (again.length > 0) this.#buffer.putBack(again)
+    // The next batch is on its way before this one's answers make work.
+    if (again.length > 0) this.#tell({ type: 'commit.failed', chance: this.#hands.random.next(), ...this.counts })
+    else this.#tell({ type: 'commit.settled', ...this.counts })
+    for (const [buffered, receipt] of answers) this.#answer(buffered, receipt)
+    this.#letIn()
+  }
+
+  async #withTimeout<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const abort = new AbortController()
+    const timer = this.#hands.clock.setTimer(commitTimeoutMs, () =>
+      abort.abort(new MemorySyncError('unknown_outcome', `the store did not answer within ${commitTimeoutMs} ms`)),
+    )
+    try {
+      return await Promise.race([call(abort.signal), rejectOn(abort.signal)])
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  #mayRetry(buffered: BufferedUnit<Answer>, error: MemorySyncError): boolean {
+    return error.retryable && !this.#isStopped && this.#hands.clock.monotonicMs() - buffered.sinceMs < retryForMs
+  }
+
+  #answer(buffered: BufferedUnit<Answer>, receipt: Receipt): void {
+    if (!this.#unanswered.delete(buffered)) return
+    for (const answer of buffered.replies) answer(receipt)
+  }
+
+  #giveUp(afterMs: number): void {
+    this.#isStopped = true
+    const left = [...this.#unanswered, ...this.#buffer.clear()]
+    for (const buffered of left) {
+      this.#unanswered.add(buffered)
+      const keys = buffered.unit.map((write) => write.key).join(', ')
+      this.#answer(buffered, failed(new MemorySyncError('unflushed', `not written within ${afterMs} ms: ${keys}`)))
+    }
+    this.#letIn()
+  }
+
+  #letIn(): void {
+    while (this.#waitingForRoom.length > 0 && !this.#buffer.isFull) this.#waitingForRoom.shift()?.()
+  }
+
+  #tell(event: BatchWriterEvent): void {
+    this.#self?.send(event)
+  }
+}
+
+/** A unit that is sent again after a lost reply meets itself: its condition fails on the very write that it made. */
+function recognised(buffered: BufferedUnit<Answer>, receipt: Receipt, durability: Durability): Receipt {
+  if (receipt.type !== 'conflict' || buffered.sends < 2 || receipt.stored === null) return receipt
+  const own = buffered.unit.find((write) => write.key === receipt.key)
+  if (own?.entry == null || own !== buffered.unit[0] || !isSameWrite(receipt.stored.entry, own.entry)) return receipt
+  return { type: 'committed', revision: receipt.stored.revision, durability }
+}
+
+function failed(error: MemorySyncError): Receipt {
+  return { type: 'failed', error }
+}
+
+function missingReceipt(units: number, receipts: number): Receipt {
+  return failed(new MemorySyncError('corrupt', `the store gave ${receipts} receipts for ${units} units`))
+}
+
+function rejectOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}

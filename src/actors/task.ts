@@ -1,0 +1,70 @@
+/**
+ * The hands of `machines/task.ts`: its writes go to the journal, its handler to the runner. Knows how a receipt becomes an
+ * event of the chart; decides nothing.
+ */
+import { type SeenRecord, type TaskEvent, taskMachine } from '../../machines/task.ts'
+import type { Moment } from '../domain/deadline.ts'
+import { isTaskRecord, type TaskRecord } from '../domain/task-record.ts'
+import type { Stored } from '../ports/store.ts'
+import { assertBound } from './bind.ts'
+import type { Remember, WriteOutcome } from './outcome.ts'
+
+export interface TaskRef {
+  send(event: TaskEvent): void
+}
+
+export interface TaskHands {
+  readonly remember: Remember
+  startHandler(task: TaskRef, record: TaskRecord): void
+  abortHandler(task: TaskRef, reason: string): void
+  endHandler(task: TaskRef, record: TaskRecord): void
+  /** The lease counts from when this renewal was sent. */
+  renewed(task: TaskRef): void
+  /** The live actor is no longer needed. */
+  rest(id: string): void
+  now(): Moment
+}
+
+type WriteRef = Extract<TaskEvent, { type: 'write.committed' }>['ref']
+
+export function taskLogic(hands: TaskHands) {
+  return assertBound(
+    taskMachine.provide({
+      actions: {
+        remember: ({ self }, { ref, intents }) =>
+          hands.remember(
+            intents,
+            (outcome) => {
+              if (ref === 'renew' && outcome.type === 'committed') hands.renewed(self)
+              self.send(receiptEvent(ref, outcome, hands))
+            },
+            ref === 'renew' ? urgent : undefined,
+          ),
+        startHandler: ({ self }, { record }) => hands.startHandler(self, record),
+        abortHandler: ({ self }, { reason }) => hands.abortHandler(self, reason),
+        endHandler: ({ self }, { record }) => hands.endHandler(self, record),
+        rest: (_, { id }) => hands.rest(id),
+      },
+    }),
+  )
+}
+
+const urgent = { urgent: true } as const
+
+function receiptEvent(ref: WriteRef, outcome: WriteOutcome, hands: TaskHands): TaskEvent {
+  switch (outcome.type) {
+    case 'committed':
+      return { type: 'write.committed', ref, revision: outcome.revision, version: outcome.version }
+    case 'conflict':
+    case 'stale-epoch':
+      return { type: 'write.refused', ref, seen: seenRecord(outcome.stored), now: hands.now() }
+    case 'failed':
+      return { type: 'write.failed', ref, message: outcome.error.message }
+  }
+}
+
+/** A stored entry as a task's record; null when there is none, or something else lies there. */
+export function seenRecord(stored: Stored | null): SeenRecord | null {
+  if (stored === null || stored.entry.x?.t === 1 || !isTaskRecord(stored.entry.value)) return null
+  return { record: stored.entry.value, revision: stored.revision, version: stored.entry.version }
+}

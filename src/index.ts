@@ -1,0 +1,48 @@
+/** The package's main entry: the runtime, what its calls give and take, errors, and the stores that need no server. */
+export { type Entry, type EntryExtension, isExpired, isLive, isTombstone } from './domain/entry.ts'
+export { type ErrorCode, MemorySyncError } from './domain/errors.ts'
+export type { HybridTimestamp } from './domain/hybrid-clock.ts'
+export type { Json } from './domain/json.ts'
+export { decodeId, encodeId } from './domain/key.ts'
+export type { Backoff } from './domain/retry.ts'
+export type { Takeover, TaskFault, TaskRecord, TaskStatus } from './domain/task-record.ts'
+export type { Comparison, Version } from './domain/version-vector.ts'
+export type { Condition, Guard, Unit, Write } from './domain/write.ts'
+export type { Clock, Timer } from './ports/clock.ts'
+export { type Logger, silentLogger } from './ports/logger.ts'
+export type { PostEvent } from './ports/post.ts'
+export type { Random } from './ports/random.ts'
+export type {
+  Durability,
+  FeedItem,
+  ListOptions,
+  ReadOptions,
+  Receipt,
+  Store,
+  Stored,
+  StoreFeatures,
+  WatchOptions,
+} from './ports/store.ts'
+export { createRuntime } from './runtime/create-runtime.ts'
+export type { DependencyState, Explanation } from './runtime/explain.ts'
+export type { HandledTask, Handler, Handlers } from './runtime/handlers.ts'
+export type {
+  Committed,
+  Memory,
+  MemoryChange,
+  MemoryEvent,
+  MemoryItem,
+  MemoryWatchOptions,
+  WriteOptions,
+} from './runtime/memory.ts'
+export type { RuntimeOptions } from './runtime/options.ts'
+export type {
+  DrivenWorkerOptions,
+  HandlerWorkerOptions,
+  QueueSnapshot,
+  Runtime,
+  WorkerHandle,
+  WorkerOptions,
+} from './runtime/runtime.ts'
+export type { TaskSpec } from './runtime/task-spec.ts'
+export type { DeadLetterTask, TaskCommand, TaskHandle, TaskStatusEvent } from './runtime/tasks.ts'

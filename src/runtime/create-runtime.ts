@@ -1,0 +1,37 @@
+/** Assembles a runtime from options: the real clock, chance, logger and store where none are given. */
+
+import { encodeId } from '../domain/key.ts'
+import { consoleLogger, hostName, processId, systemClock, systemRandom } from '../platform.ts'
+import { openStore } from '../stores/open.ts'
+import { checkRuntimeOptions, type RuntimeOptions } from './options.ts'
+import { Runtime } from './runtime.ts'
+
+/**
+ * One process's part in the shared memory: spawn workers, submit tasks, read, write and watch. Synchronous; the store opens
+ * behind it, and a failure to open reaches every call.
+ *
+ * @throws `invalid_option`, `invalid_key`
+ *
+ * @example
+ * const runtime = createRuntime({ store: 'memory:' })
+ * runtime.spawnWorker({ handlers: { greet: async (task) => `hello ${task.input}` } })
+ * const task = await runtime.submit({ type: 'greet', input: 'world' })
+ * console.log(await task.result()) // hello world
+ * await runtime.shutdown()
+ */
+export function createRuntime(options: RuntimeOptions = {}): Runtime {
+  const checked = checkRuntimeOptions(options)
+  const clock = checked.clock ?? systemClock
+  const random = checked.random ?? systemRandom
+  const logger = checked.logger ?? consoleLogger()
+  const incarnation = random.token(8)
+  const workerId = checked.workerId ?? defaultWorkerId(incarnation)
+  const ownsStore = typeof checked.store !== 'object'
+  const store = openStore(checked.store, { clock, logger, durability: checked.durability })
+  return new Runtime({ options: checked, store, ownsStore, clock, random, logger, workerId, incarnation })
+}
+
+function defaultWorkerId(incarnation: string): string {
+  const host = encodeId(hostName().slice(0, 30))
+  return `${host}-${processId()}-${incarnation}`
+}

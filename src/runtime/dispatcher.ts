@@ -1,0 +1,462 @@
+/**
+ * Brings ready tasks to workers with room: keeps the queue view from the feed, claims in queue order, hosts the actors of
+ * the tasks that its workers own, and reaps those whose owner is gone. Decides no outcome: charts do.
+ *
+ * - D1 a worker never has more tasks than its capacity
+ * - D2 every task that this process owns has exactly one live actor, from the claim to the commit of its outcome
+ * - D3 a pending task that a worker here could take is in the view, or the view is partial and a scan will find it
+ */
+import type { Actor } from 'xstate'
+import { transition } from 'xstate'
+import { type SeenRecord, type TaskEvent, type TaskState, taskMachine } from '../../machines/task.ts'
+import type { Remember, WriteOutcome } from '../actors/outcome.ts'
+import { seenRecord, type taskLogic } from '../actors/task.ts'
+import type { Moment } from '../domain/deadline.ts'
+import { isTombstone } from '../domain/entry.ts'
+import { MemorySyncError, messageOf } from '../domain/errors.ts'
+import type { Keys } from '../domain/key.ts'
+import { LeaseObserver, leaseLeftMs } from '../domain/lease.ts'
+import { isEnded, type TaskRecord } from '../domain/task-record.ts'
+import type { Intent } from '../domain/write.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
+import type { Store, Stored } from '../ports/store.ts'
+import { type QueuedTask, QueueView, readyMax } from './queue-view.ts'
+import type { Supervisor } from './supervisor.ts'
+
+/** Claims in one turn of the event loop; then timers and I/O have their turn. */
+export const claimsPerTurnMax = 256
+/** After a lost race one of the next few is tried instead of the next: contenders spread. */
+const lostRaceSkipMax = 4
+/** A partial view is filled again when fewer ready tasks are left. */
+const refillBelow = readyMax / 4
+/** Rounds of a decision at rest that lost against other writers. */
+const decisionRoundsMax = 16
+/** A record that could not be read, or claimed for want of a store, is looked at again after about so long. */
+const lookAgainMs = 1000
+
+/** A worker as the dispatcher sees it. */
+export interface WorkerSlot {
+  readonly id: string
+  readonly address: string
+  readonly types: readonly string[] | null
+  readonly capacity: number
+  running: number
+  takesTasks: boolean
+}
+
+export interface DispatcherHands {
+  readonly store: Pick<Store, 'get' | 'list' | 'features'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly keys: Keys
+  readonly incarnation: string
+  readonly supervisor: Supervisor
+  readonly taskLogic: ReturnType<typeof taskLogic>
+  readonly remember: Remember
+  now(): Moment
+  lease(): TaskRecord['lease'] & object
+  report(error: MemorySyncError): void
+}
+
+export class Dispatcher {
+  readonly #hands: DispatcherHands
+  readonly #view = new QueueView()
+  readonly #slots = new Map<string, WorkerSlot>()
+  readonly #slotByTask = new Map<string, WorkerSlot>()
+  readonly #observer = new LeaseObserver()
+  #state: 'off' | 'on' | 'stopping' = 'off'
+  #isScanning = false
+  #mustScan = false
+  #isScheduled = false
+  #claimsThisTurn = 0
+  #skip = 0
+  #timer: Timer | null = null
+  #timerDueMs = 0
+  #whenIdle: (() => void)[] = []
+
+  constructor(hands: DispatcherHands) {
+    this.#hands = hands
+  }
+
+  /** Tasks whose actors live here. */
+  get running(): number {
+    return this.#slotByTask.size
+  }
+
+  /** The handler's worker. */
+  workerOf(taskId: string): WorkerSlot | undefined {
+    return this.#slotByTask.get(taskId)
+  }
+
+  runningIds(): string[] {
+    return [...this.#slotByTask.keys()]
+  }
+
+  addWorker(slot: WorkerSlot): void {
+    this.#slots.set(slot.id, slot)
+    if (this.#state === 'off') this.#state = 'on'
+    this.scan()
+  }
+
+  removeWorker(id: string): void {
+    this.#slots.delete(id)
+  }
+
+  /** No more claims. Settles when no task lives here any more. */
+  stop(): Promise<void> {
+    this.#state = 'stopping'
+    this.#timer?.cancel()
+    return this.#slotByTask.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve))
+  }
+
+  /** A worker may have room. */
+  schedule(): void {
+    if (this.#isScheduled || this.#state !== 'on') return
+    this.#isScheduled = true
+    if (this.#claimsThisTurn < claimsPerTurnMax) {
+      queueMicrotask(() => this.#dispatch())
+    } else {
+      this.#hands.clock.defer(() => {
+        this.#claimsThisTurn = 0
+        this.#dispatch()
+      })
+    }
+  }
+
+  /** A record changed, by whom ever. */
+  changed(id: string, stored: Stored): void {
+    if (this.#state === 'off') return
+    const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
+    if (seen === null) {
+      this.#view.remove(id)
+      return
+    }
+    // A task's actor knows its own writes from their receipts; a wish to cancel may come from this process too.
+    const isOwnWrite = stored.entry.x?.d[2] === this.#hands.incarnation && seen.record.cancelRequested === undefined
+    if (!isOwnWrite && this.#slotByTask.has(id) && seen.record.status === 'processing') {
+      this.#hands.supervisor.tell(`task/${id}`, { type: 'record.changed', seen, now: this.#hands.now() })
+    }
+    this.#note(seen)
+    if (isEnded(seen.record)) this.#ended(seen.record)
+  }
+
+  /** Something was missed, or the view ran low: read all records. One scan at a time; another may follow. */
+  scan(): void {
+    if (this.#state !== 'on') return
+    if (this.#isScanning) this.#mustScan = true
+    else void this.#scan()
+  }
+
+  /**
+   * Lets the chart decide an event for a task without a live actor, and writes what it says. Rejects when the store does.
+   *
+   * @returns the record as it is afterwards; null when there is none.
+   */
+  async decide(id: string, eventFor: (seen: SeenRecord, state: TaskState) => TaskEvent | null): Promise<SeenRecord | null> {
+    const key = this.#hands.keys.task(id, 'record')
+    for (let round = 1; ; round++) {
+      const seen = seenRecord(await this.#hands.store.get(key))
+      if (seen === null) return null
+      const state = this.stateOf(seen.record)
+      const event = eventFor(seen, state)
+      const intents = event === null ? [] : this.#intentsOf(seen, state, event)
+      if (intents.length === 0) return seen
+      const outcome = await new Promise<WriteOutcome>((resolve) => this.#hands.remember(intents, resolve))
+      if (outcome.type === 'committed') return seenRecord(await this.#hands.store.get(key))
+      if (outcome.type === 'failed') throw outcome.error
+      if (round >= decisionRoundsMax) {
+        throw new MemorySyncError(
+          'conflict',
+          `task ${id} changed ${decisionRoundsMax} times while it was being decided on; try again`,
+          { key },
+        )
+      }
+    }
+  }
+
+  /** The chart's state for a record at rest, or with an owner elsewhere. */
+  stateOf(record: TaskRecord): TaskState {
+    if (record.status !== 'pending') return record.status
+    const inView = this.#view.get(record.id)
+    if (inView?.place === 'timed' && inView.waits === 'delay') return 'backingOff'
+    if (inView?.place === 'blocked') return 'blocked'
+    const { notBefore } = record
+    if (notBefore !== undefined && this.#leftMs(notBefore) > 0) return 'backingOff'
+    return inView === undefined && (record.dependsOn?.length ?? 0) > 0 ? 'blocked' : 'pending'
+  }
+
+  /** Milliseconds until the owner's lease is over, as this process can judge it. */
+  leaseLeftMs(seen: SeenRecord): number {
+    const { lease } = seen.record
+    if (lease === undefined) return 0
+    const now = this.#hands.now()
+    const { reach } = this.#hands.store.features
+    const left = reach === 'network' ? null : leaseLeftMs(lease, now)
+    const key = this.#hands.keys.task(seen.record.id, 'record')
+    return left ?? this.#observer.leftMs(key, seen.revision, lease.leaseMs, now.monotonicMs)
+  }
+
+  /**
+   * The task's actor is gone and its slot free.
+   *
+   * @param end `rested`: its record is pending again, and the change was not noted while it lived here. `lost`: somebody
+   * else has it and the feed tells of it, or there was no store to write to and nobody will tell.
+   */
+  taskEnded(id: string, end: 'ended' | 'rested' | 'lost'): void {
+    const slot = this.#slotByTask.get(id)
+    if (slot === undefined) return
+    this.#slotByTask.delete(id)
+    this.#release(slot)
+    if (end === 'rested') this.#lookAgain(id, 0)
+    else if (end === 'lost') this.#lookAgain(id)
+    if (this.#slotByTask.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+
+  #leftMs(notBefore: Moment): number {
+    const now = this.#hands.now()
+    return notBefore.bootId !== null && notBefore.bootId === now.bootId
+      ? notBefore.monotonicMs - now.monotonicMs
+      : notBefore.wallMs - now.wallMs
+  }
+
+  /** What the chart writes on this event; nothing when the event means nothing in this state. */
+  #intentsOf(seen: SeenRecord, state: TaskState, event: TaskEvent): readonly Intent[] {
+    const prefix = this.#hands.keys.task(seen.record.id, 'record').slice(0, -'/record'.length)
+    const snapshot = taskMachine.resolveState({ value: state, context: { ...seen, prefix, verdict: null, rebases: 0 } })
+    const [, actions] = transition(taskMachine, snapshot, event)
+    for (const action of actions) {
+      if (action.type === 'remember') return (action.params as { intents: readonly Intent[] }).intents
+    }
+    return []
+  }
+
+  #note(seen: SeenRecord): void {
+    if (this.#slotByTask.has(seen.record.id)) {
+      this.#view.remove(seen.record.id)
+      return
+    }
+    if (!this.#isWanted(seen.record)) return
+    const leaseMs = seen.record.status === 'processing' ? this.leaseLeftMs(seen) : 0
+    const task = this.#view.put(seen.record, seen.revision, this.#hands.now(), leaseMs)
+    if (task === undefined) return
+    if (task.place === 'ready') this.schedule()
+    else if (task.place === 'timed') this.#arm()
+    else void this.#checkDependencies(task)
+  }
+
+  /** Ready tasks that no worker here takes would only fill the view; what must be reaped or failed concerns everybody. */
+  #isWanted(record: TaskRecord): boolean {
+    if (record.status !== 'pending' || (record.dependsOn?.length ?? 0) > 0) return true
+    for (const slot of this.#slots.values()) {
+      if (record.type !== null && (slot.types === null || slot.types.includes(record.type))) return true
+    }
+    return false
+  }
+
+  #ended(record: TaskRecord): void {
+    for (const dependent of this.#view.dependentsOf(record.id)) this.#dependencyEnded(dependent, record)
+  }
+
+  #dependencyEnded(task: QueuedTask, dependency: TaskRecord): void {
+    if (dependency.status === 'completed') {
+      if (this.#view.meet(task, dependency.id)) this.schedule()
+      return
+    }
+    void this.#guarded(async () => {
+      const seen = await this.decide(task.id, ({ record }, state) => {
+        if (state !== 'blocked' || record.onDependencyFailure === 'run') return null
+        return { type: 'dependency.failed', dependency: dependency.id, now: this.#hands.now() }
+      })
+      if (seen?.record.onDependencyFailure === 'run' && this.#view.meet(task, dependency.id)) this.schedule()
+    })
+  }
+
+  /** Dependencies that ended before anybody looked. */
+  async #checkDependencies(task: QueuedTask): Promise<void> {
+    await this.#guarded(async () => {
+      for (const dependency of [...(task.unmet ?? [])]) {
+        const seen = seenRecord(await this.#hands.store.get(this.#hands.keys.task(dependency, 'record')))
+        if (seen !== null && isEnded(seen.record) && this.#view.get(task.id) === task) this.#dependencyEnded(task, seen.record)
+      }
+    })
+  }
+
+  async #scan(): Promise<void> {
+    this.#isScanning = true
+    try {
+      do {
+        this.#mustScan = false
+        this.#view.beginScan()
+        for await (const stored of this.#hands.store.list(this.#hands.keys.allTaskRecords)) {
+          if (this.#state !== 'on') return
+          const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
+          if (seen !== null) this.#note(seen)
+        }
+      } while (this.#mustScan)
+    } catch (thrown) {
+      this.#hands.report(MemorySyncError.from(thrown, 'store_unavailable'))
+      this.#hands.clock.setTimer(lookAgainMs * (0.5 + this.#hands.random.next()), () => this.scan(), { keepAlive: false })
+    } finally {
+      this.#isScanning = false
+    }
+  }
+
+  #dispatch(): void {
+    this.#isScheduled = false
+    if (this.#state !== 'on') return
+    for (;;) {
+      const slot = this.#freest()
+      if (slot === null) break
+      if (this.#claimsThisTurn >= claimsPerTurnMax) {
+        this.schedule()
+        return
+      }
+      const task = this.#takeFor(slot)
+      if (task === undefined) {
+        // Another worker may take other types.
+        const others = [...this.#slots.values()].filter((other) => other !== slot && hasRoom(other))
+        const found = others.map((other) => ({ other, task: this.#takeFor(other) })).find((pair) => pair.task !== undefined)
+        if (found?.task === undefined) break
+        this.#claim(found.other, found.task)
+      } else {
+        this.#claim(slot, task)
+      }
+      this.#claimsThisTurn++
+    }
+    if (this.#view.isPartial && this.#view.readyCount < refillBelow) this.scan()
+  }
+
+  #freest(): WorkerSlot | null {
+    let freest: WorkerSlot | null = null
+    for (const slot of this.#slots.values()) {
+      if (hasRoom(slot) && (freest === null || slot.capacity - slot.running > freest.capacity - freest.running)) freest = slot
+    }
+    return freest
+  }
+
+  #takeFor(slot: WorkerSlot): QueuedTask | undefined {
+    const task = this.#view.take(slot.types)
+    if (task === undefined || this.#skip === 0) return task
+    // A race was lost just now: leave the next few to the winner.
+    this.#skip--
+    const next = this.#view.take(slot.types)
+    if (next === undefined) return task
+    this.#lookAgain(task.id, 0)
+    return next
+  }
+
+  #claim(slot: WorkerSlot, task: QueuedTask): void {
+    slot.running++
+    this.#slotByTask.set(task.id, slot)
+    this.#hands.supervisor.tell(slot.address, { type: 'task.assigned' })
+    void this.#host(slot, task)
+  }
+
+  async #host(slot: WorkerSlot, task: QueuedTask): Promise<void> {
+    const key = this.#hands.keys.task(task.id, 'record')
+    try {
+      const stored = await this.#hands.store.get(key)
+      const seen = stored === null || isTombstone(stored.entry) ? null : seenRecord(stored)
+      if (seen === null || seen.record.status !== 'pending' || this.#state !== 'on') {
+        this.#slotByTask.delete(task.id)
+        this.#release(slot)
+        if (seen !== null) this.#note(seen)
+        if (this.#slotByTask.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+        return
+      }
+      const actor = this.#hands.supervisor.start({
+        address: `task/${task.id}`,
+        logic: this.#hands.taskLogic,
+        input: { ...seen, prefix: key.slice(0, -'/record'.length) },
+        onEnd: (end) => {
+          if (end.type === 'done' && end.state === 'lost') this.#skip = Math.floor(this.#hands.random.next() * lostRaceSkipMax)
+          this.taskEnded(task.id, end.type === 'crashed' || end.state === 'lost' ? 'lost' : 'ended')
+        },
+      })
+      this.#tellClaim(actor, slot)
+    } catch (thrown) {
+      this.#hands.report(
+        MemorySyncError.from(thrown, 'store_unavailable', `task ${task.id} could not be claimed: ${messageOf(thrown)}`),
+      )
+      this.taskEnded(task.id, 'lost')
+    }
+  }
+
+  #tellClaim(actor: Actor<DispatcherHands['taskLogic']>, slot: WorkerSlot): void {
+    const owner = { worker: slot.id, incarnation: this.#hands.incarnation }
+    actor.send({ type: 'task.claim', owner, lease: this.#hands.lease(), now: this.#hands.now() })
+  }
+
+  #release(slot: WorkerSlot): void {
+    slot.running--
+    this.#hands.supervisor.tell(slot.address, { type: 'task.ended' })
+    this.schedule()
+  }
+
+  #lookAgain(id: string, delayMs = lookAgainMs * (0.5 + this.#hands.random.next())): void {
+    if (this.#state !== 'on') return
+    const look = async (): Promise<void> => {
+      if (this.#state !== 'on') return
+      try {
+        const stored = await this.#hands.store.get(this.#hands.keys.task(id, 'record'))
+        const seen = stored === null || isTombstone(stored.entry) ? null : seenRecord(stored)
+        if (seen !== null) this.#note(seen)
+      } catch {
+        // The store is away: ask again, for as long as this runtime lives.
+        this.#lookAgain(id)
+      }
+    }
+    if (delayMs === 0) void look()
+    else this.#hands.clock.setTimer(delayMs, () => void look(), { keepAlive: false })
+  }
+
+  /** One timer for everything that waits for a time. */
+  #arm(): void {
+    const dueMs = this.#view.nextDueMs
+    if (dueMs === null || this.#state !== 'on') return
+    if (this.#timer !== null && this.#timerDueMs <= dueMs) return
+    this.#timer?.cancel()
+    this.#timerDueMs = dueMs
+    this.#timer = this.#hands.clock.setTimer(
+      Math.max(0, dueMs - this.#hands.clock.monotonicMs()),
+      () => {
+        this.#timer = null
+        this.#due()
+      },
+      { keepAlive: false },
+    )
+  }
+
+  #due(): void {
+    if (this.#state !== 'on') return
+    for (const task of this.#view.popDue(this.#hands.clock.monotonicMs())) void this.#reap(task)
+    this.schedule()
+    this.#arm()
+  }
+
+  /** The owner's lease seems over: look at the record, and take the task from it if so. */
+  async #reap(task: QueuedTask): Promise<void> {
+    await this.#guarded(async () => {
+      const seen = await this.decide(task.id, (current) => {
+        if (current.record.status !== 'processing' || this.leaseLeftMs(current) > 0) return null
+        return { type: 'owner.lost', now: this.#hands.now() }
+      })
+      if (seen !== null) this.#note(seen)
+    }, task.id)
+  }
+
+  /** Background work of this file never rejects into the host: it is reported, and tried again if it was about a task. */
+  async #guarded(work: () => Promise<void>, id?: string): Promise<void> {
+    try {
+      await work()
+    } catch (thrown) {
+      this.#hands.report(MemorySyncError.from(thrown, 'store_unavailable'))
+      if (id !== undefined) this.#lookAgain(id)
+    }
+  }
+}
+
+function hasRoom(slot: WorkerSlot): boolean {
+  return slot.takesTasks && slot.running < slot.capacity
+}

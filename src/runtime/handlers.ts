@@ -1,0 +1,263 @@
+/**
+ * Running handlers: gives each its task, its signal and its time, renews the leases of all that run, and turns whatever a
+ * handler does (return, throw, reject, hang, go on after the abort) into events of the task's chart. Decides nothing.
+ */
+
+import type { TaskRef } from '../actors/task.ts'
+import type { Moment } from '../domain/deadline.ts'
+import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
+import { type Json, toJson } from '../domain/json.ts'
+import { assertKey, type Keys } from '../domain/key.ts'
+import type { Lease } from '../domain/lease.ts'
+import { jsonBytesAtMost } from '../domain/size.ts'
+import type { TaskFault, TaskRecord } from '../domain/task-record.ts'
+import { always, type Intent } from '../domain/write.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
+import { entryBytesMaxDefault } from '../wire/entry-codec.ts'
+import type { Memory } from './memory.ts'
+
+/** How many keys one task may write with its completion. */
+export const effectsMax = 100
+
+/** What a handler is given. */
+export interface HandledTask<Input = Json> {
+  readonly id: string
+  readonly type: string
+  readonly input: Input
+  /** 1 for the first. */
+  readonly attempt: number
+  /** The fencing token of this attempt: give it to whatever you write to outside the shared memory. */
+  readonly epoch: number
+  /** Aborted on timeout, cancellation, takeover and shutdown. What the handler does afterwards is ignored. */
+  readonly signal: AbortSignal
+  /** The shared memory; writes are refused with `stale_epoch` once somebody else has taken the task over. */
+  readonly memory: Memory
+  /** Writes the document `progress`; percent from 0 to 100. */
+  progress(percent: number, note?: string): void
+  /**
+   * A write that takes effect together with the task's completion, or not at all: exactly once, however often the handler
+   * is started. Unconditional; the last call for a key counts. At most {@link effectsMax} keys.
+   */
+  effect(key: string, value: unknown): void
+}
+
+/** Does a task's work. What it returns is the task's output, JSON; undefined counts as null. */
+// biome-ignore lint/suspicious/noExplicitAny: each type of task has its own input, which only its handler knows
+export type Handler = (task: HandledTask<any>) => unknown
+
+export type Handlers = Readonly<Record<string, Handler>>
+
+export interface HandlerRunnerOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly keys: Keys
+  readonly memory: Memory
+  readonly leaseMs: number
+  now(): Moment
+  /** The handler of a task on a worker of this runtime; null: the worker is driven. */
+  handlerOf(id: string): Handler | null
+  report(error: MemorySyncError): void
+}
+
+interface Run {
+  readonly task: TaskRef
+  readonly record: TaskRecord
+  readonly abort: AbortController
+  timeout: Timer | null
+  /** Monotonic milliseconds at which the newest renewal was sent. */
+  renewalSentMs: number
+  /** …and of the newest that was committed: the lease counts from it. */
+  heldSinceMs: number
+  isOver: boolean
+}
+
+export class HandlerRunner {
+  readonly #options: HandlerRunnerOptions
+  readonly #runByTask = new Map<TaskRef, Run>()
+  #renewalTimer: Timer | null = null
+
+  constructor(options: HandlerRunnerOptions) {
+    this.#options = options
+  }
+
+  get running(): number {
+    return this.#runByTask.size
+  }
+
+  lease(): Lease {
+    const { clock, leaseMs } = this.#options
+    return { leaseMs, bootId: clock.bootId, renewedAtMs: clock.monotonicMs() }
+  }
+
+  start(task: TaskRef, record: TaskRecord): void {
+    const heldSinceMs = record.lease?.renewedAtMs ?? this.#options.clock.monotonicMs()
+    const run: Run = {
+      task,
+      record,
+      abort: new AbortController(),
+      timeout: null,
+      renewalSentMs: heldSinceMs,
+      heldSinceMs,
+      isOver: false,
+    }
+    this.#runByTask.set(task, run)
+    this.#armRenewals()
+    if (record.timeoutMs !== undefined) {
+      run.timeout = this.#options.clock.setTimer(record.timeoutMs, () => {
+        if (!run.isOver) task.send({ type: 'timeout.elapsed', now: this.#options.now(), chance: this.#options.random.next() })
+      })
+    }
+    const handler = this.#options.handlerOf(record.id)
+    // Not inside the transition that started it: a handler may do anything, also to its own task.
+    if (handler !== null) queueMicrotask(() => this.#run(run, handler))
+  }
+
+  abort(task: TaskRef, reason: string): void {
+    const run = this.#runByTask.get(task)
+    run?.abort.abort(new MemorySyncError('aborted', `task ${run.record.id} was aborted: ${reason}`))
+  }
+
+  end(task: TaskRef): void {
+    const run = this.#runByTask.get(task)
+    if (run === undefined) return
+    run.isOver = true
+    run.timeout?.cancel()
+    this.#runByTask.delete(task)
+    if (this.#runByTask.size === 0) {
+      this.#renewalTimer?.cancel()
+      this.#renewalTimer = null
+    }
+  }
+
+  /** The newest renewal of a task was committed. */
+  renewed(task: TaskRef): void {
+    const run = this.#runByTask.get(task)
+    if (run !== undefined) run.heldSinceMs = run.renewalSentMs
+  }
+
+  /** Shutdown: what still runs is aborted, or handed back. */
+  each(visit: (task: TaskRef) => void): void {
+    for (const task of [...this.#runByTask.keys()]) visit(task)
+  }
+
+  async #run(run: Run, handler: Handler): Promise<void> {
+    if (run.isOver) return
+    const effects = new Map<string, Intent>()
+    try {
+      const returned = await handler(this.#handledTask(run, effects))
+      if (run.isOver) return
+      const output = this.#checkOutput(returned)
+      if (output instanceof MemorySyncError) this.#fail(run, output, 'invalid_output', false)
+      else {
+        const now = this.#options.now()
+        run.task.send({ type: 'task.complete', output, effects: [...effects.values()], now })
+      }
+    } catch (thrown) {
+      // After its end (timeout, cancellation, takeover) a handler's complaint is nobody's business any more.
+      if (!run.isOver) this.#fail(run, thrown, 'handler', isFinalError(thrown))
+    }
+  }
+
+  #checkOutput(returned: unknown): Json | MemorySyncError {
+    try {
+      const output = returned === undefined ? null : toJson(returned)
+      if (
+        jsonBytesAtMost(output) > entryBytesMaxDefault - 4096 &&
+        Buffer.byteLength(JSON.stringify(output)) > entryBytesMaxDefault - 4096
+      ) {
+        return new MemorySyncError(
+          'too_large',
+          `the handler's output has more than ${entryBytesMaxDefault - 4096} bytes. Store it elsewhere and return a reference.`,
+        )
+      }
+      return output
+    } catch (thrown) {
+      return MemorySyncError.from(thrown, 'invalid_value')
+    }
+  }
+
+  #fail(run: Run, thrown: unknown, reason: NonNullable<TaskFault['reason']>, isFinal: boolean): void {
+    const error: TaskFault = {
+      name: thrown instanceof Error ? thrown.name : 'Error',
+      message: messageOf(thrown).slice(0, faultCharactersMax),
+      reason,
+    }
+    run.task.send({ type: 'task.fail', error, now: this.#options.now(), chance: this.#options.random.next(), isFinal })
+  }
+
+  #handledTask(run: Run, effects: Map<string, Intent>): HandledTask {
+    const { record, abort, task } = run
+    const options = this.#options
+    let memory: Memory | null = null
+    return {
+      id: record.id,
+      type: record.type ?? '',
+      input: record.input,
+      attempt: record.attempts,
+      epoch: record.epoch,
+      signal: abort.signal,
+      get memory() {
+        memory ??= options.memory.guardedBy({
+          scope: options.keys.task(record.id, 'record'),
+          epoch: record.epoch,
+          incarnation: record.incarnation ?? '',
+        })
+        return memory
+      },
+      progress(percent, note) {
+        if (!run.isOver)
+          task.send({ type: 'task.progress', percent: checkPercent(percent), note: note ?? null, now: options.now() })
+      },
+      effect(key, value) {
+        assertKey(key)
+        if (options.keys.taskOfRecord(key) !== null)
+          throw new MemorySyncError('not_supported', `${key} is a task's record: an effect cannot write it`, { key })
+        if (effects.size >= effectsMax && !effects.has(key)) {
+          throw new MemorySyncError('too_large', `a task can have at most ${effectsMax} effects; ${quote(key)} is one more`)
+        }
+        effects.set(key, { key, value: toJson(value), condition: always })
+      },
+    }
+  }
+
+  /** One timer renews all: a third of the lease between two renewals of a task, at most. */
+  #armRenewals(): void {
+    if (this.#renewalTimer !== null) return
+    const { clock, leaseMs, random } = this.#options
+    const everyMs = (leaseMs / 6) * (0.75 + random.next() / 4)
+    this.#renewalTimer = clock.setTimer(everyMs, () => {
+      this.#renewalTimer = null
+      this.#renewAll()
+      if (this.#runByTask.size > 0) this.#armRenewals()
+    })
+  }
+
+  #renewAll(): void {
+    const { leaseMs } = this.#options
+    const lease = this.lease()
+    for (const run of [...this.#runByTask.values()]) {
+      if (lease.renewedAtMs - run.heldSinceMs >= leaseMs) {
+        run.task.send({ type: 'lease.over' })
+      } else if (lease.renewedAtMs - run.renewalSentMs >= leaseMs / 6) {
+        run.renewalSentMs = lease.renewedAtMs
+        run.task.send({ type: 'lease.due', lease })
+      }
+    }
+  }
+}
+
+/** Longer messages of errors are cut: they lie in the record. */
+const faultCharactersMax = 2000
+
+function checkPercent(percent: number): number {
+  if (Number.isFinite(percent) && percent >= 0 && percent <= 100) return percent
+  throw new MemorySyncError('invalid_value', `progress must be a number from 0 to 100, got ${quote(percent)}`)
+}
+
+/** An error that says of itself that trying again is useless. */
+function isFinalError(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error && (thrown as { retryable?: unknown }).retryable === false && !(thrown instanceof MemorySyncError)
+  )
+}

@@ -1,0 +1,304 @@
+/**
+ * `runtime.memory`: reading, writing and watching the shared memory. Owns keys' and values' checks at the edge and what a
+ * conflict means to a caller. Knows the store's port for reads and the journal for writes.
+ */
+import type { WriteOutcome } from '../actors/outcome.ts'
+import { type Entry, isLive } from '../domain/entry.ts'
+import { MemorySyncError, quote } from '../domain/errors.ts'
+import { type Json, toJson } from '../domain/json.ts'
+import { assertKey, type Keys } from '../domain/key.ts'
+import { parsePattern } from '../domain/pattern.ts'
+import { emptyVersion, joinVersions, type Version } from '../domain/version-vector.ts'
+import { type Condition, type Guard, type Intent, ifAbsent } from '../domain/write.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
+import type { Durability, Store, Stored } from '../ports/store.ts'
+
+/** How often `update` and a conflicting `set` try again before they reject with `conflict`. */
+export const conflictRoundsMax = 100
+
+export interface WriteOptions {
+  /** Seconds until the value expires. Default: never. */
+  readonly ttlSeconds?: number
+  /** Only if the key is at this revision; otherwise rejects with `conflict`. */
+  readonly ifRevision?: number
+  /** Only if the key has no value; otherwise rejects with `conflict`. */
+  readonly ifAbsent?: boolean
+}
+
+export interface Committed {
+  readonly revision: number
+  readonly durability: Durability
+}
+
+/** One value where it lies. */
+export interface MemoryItem {
+  readonly key: string
+  readonly value: Json
+  readonly revision: number
+  readonly entry: Entry
+}
+
+export type MemoryChange =
+  | { readonly type: 'set'; readonly key: string; readonly value: Json; readonly revision: number; readonly entry: Entry }
+  /** Deleted or expired. */
+  | { readonly type: 'delete'; readonly key: string; readonly revision: number; readonly entry: Entry }
+
+export type MemoryEvent =
+  | MemoryChange
+  /** All that was stored before has been given; changes follow. */
+  | { readonly type: 'caught-up'; readonly revision: number }
+  /** Changes were missed; a snapshot and another `caught-up` follow. */
+  | { readonly type: 'reset' }
+
+export interface MemoryWatchOptions {
+  /** Resume behind this revision; `'now'`: no snapshot. Default: a snapshot first. */
+  readonly after?: number | 'now'
+  readonly signal?: AbortSignal
+}
+
+export interface MemoryHands {
+  readonly store: Pick<Store, 'get' | 'list' | 'watch'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly keys: Keys
+  /** Settles when the store is open; rejects when it is not, or the runtime is shut down. */
+  ready(): Promise<void>
+  /** Waits for room in the writer, or rejects with `backpressure`; null: there is room. */
+  room(): Promise<void> | null
+  learn(stored: Stored): void
+  contextOf(key: string): Version | undefined
+  write(intents: readonly Intent[]): Promise<WriteOutcome>
+  subscribe(pattern: string, listener: (stored: Stored) => unknown): () => void
+}
+
+export class Memory {
+  readonly #hands: MemoryHands
+  readonly #guard: Guard | undefined
+  /** Own writes on their way, newest per key: own reads see them. */
+  readonly #pending = new Map<string, Json | undefined>()
+
+  constructor(hands: MemoryHands, guard?: Guard) {
+    this.#hands = hands
+    this.#guard = guard
+  }
+
+  /** The same memory, whose writes are refused with `stale_epoch` once `guard` is overtaken. */
+  guardedBy(guard: Guard): Memory {
+    return new Memory(this.#hands, guard)
+  }
+
+  /** The value, or null when there is none, it was deleted, or has expired. A failed read rejects. Deep-frozen. */
+  async get(key: string): Promise<Json> {
+    assertKey(key)
+    if (this.#pending.has(key)) return this.#pending.get(key) ?? null
+    return (await this.#read(key))?.entry.value ?? null
+  }
+
+  /** The value with its version, writer, time and revision; null where `get` gives null. */
+  async entry(key: string): Promise<MemoryItem | null> {
+    const stored = await this.#read(assertKey(key))
+    return stored === null ? null : itemOf(stored)
+  }
+
+  /**
+   * Stores a JSON value; settles when it is committed.
+   *
+   * Without a condition the last to commit stays. A value that another process wrote meanwhile is taken notice of before
+   * it is overwritten, so every reader can tell the order of the two.
+   *
+   * @throws `invalid_key`, `invalid_value`, `too_large`, `conflict`, `stale_epoch`, `backpressure`, `closed`, `store_unavailable`
+   */
+  async set(key: string, value: unknown, options: WriteOptions = {}): Promise<Committed> {
+    this.#assertWritable(key)
+    checkWriteOptions(options)
+    const json = toJson(value)
+    return this.#write(key, json, options)
+  }
+
+  /** Deletes the key; settles when that is committed, also when there was nothing. */
+  async delete(key: string, options: Pick<WriteOptions, 'ifRevision'> = {}): Promise<Committed> {
+    this.#assertWritable(key)
+    checkWriteOptions(options)
+    return this.#write(key, undefined, options)
+  }
+
+  /**
+   * Replaces the value by `change(value)`, atomically: nobody else writes between the read and the write. `change` gets
+   * null where there is no value, must be pure, and may run again. When it returns undefined, nothing is written.
+   *
+   * @returns the value that is stored now.
+   */
+  async update(key: string, change: (value: Json) => unknown, options: Pick<WriteOptions, 'ttlSeconds'> = {}): Promise<Json> {
+    this.#assertWritable(key)
+    checkWriteOptions(options)
+    let stored = await this.#readStored(key)
+    for (let round = 1; ; round++) {
+      const current = stored !== null && isLive(stored.entry, this.#hands.clock.wallMs()) ? stored.entry.value : null
+      const changed = change(current)
+      if (changed === undefined) return current
+      const json = toJson(changed)
+      const condition: Condition = stored === null ? ifAbsent : { type: 'revision', revision: stored.revision }
+      await this.#hands.room()
+      const outcome = await this.#submit(key, json, condition, options, stored?.entry.version ?? emptyVersion)
+      if (outcome.type === 'committed') return json
+      if (outcome.type !== 'conflict' || round >= conflictRoundsMax) throw this.#refusal(key, outcome)
+      stored = outcome.stored
+      await this.#pause(round)
+    }
+  }
+
+  /** Every value whose key matches, in key order, read in pages. */
+  async *list(pattern: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<MemoryItem> {
+    parsePattern(pattern)
+    await this.#hands.ready()
+    for await (const stored of this.#hands.store.list(pattern, options)) {
+      if (isLive(stored.entry, this.#hands.clock.wallMs())) yield itemOf(stored)
+    }
+  }
+
+  /**
+   * A snapshot, `caught-up`, then every change, each key's in revision order; after a gap `reset` and a snapshot.
+   * Ends when `signal` aborts or the runtime shuts down.
+   */
+  async *watch(pattern: string, options: MemoryWatchOptions = {}): AsyncGenerator<MemoryEvent> {
+    parsePattern(pattern)
+    await this.#hands.ready()
+    let isSnapshot = options.after === undefined
+    for await (const item of this.#hands.store.watch(pattern, options)) {
+      if (item.type === 'caught-up') {
+        isSnapshot = false
+        yield item
+      } else if (item.type === 'reset') {
+        isSnapshot = true
+        yield item
+      } else {
+        for (const stored of item.changes) {
+          if (isLive(stored.entry, this.#hands.clock.wallMs())) yield { type: 'set', ...itemOf(stored) }
+          else if (!isSnapshot) yield { type: 'delete', key: stored.key, revision: stored.revision, entry: stored.entry }
+        }
+      }
+    }
+  }
+
+  /**
+   * Calls `listener` for every change of a matching key that is committed after this call, own and others', in revision
+   * order per key. What it throws is reported as a problem. Returns the end of the subscription.
+   */
+  subscribe(pattern: string, listener: (change: MemoryChange) => unknown): () => void {
+    parsePattern(pattern)
+    return this.#hands.subscribe(pattern, (stored) => {
+      if (isLive(stored.entry, this.#hands.clock.wallMs())) return listener({ type: 'set', ...itemOf(stored) })
+      return listener({ type: 'delete', key: stored.key, revision: stored.revision, entry: stored.entry })
+    })
+  }
+
+  async #read(key: string): Promise<Stored | null> {
+    const stored = await this.#readStored(key)
+    return stored !== null && isLive(stored.entry, this.#hands.clock.wallMs()) ? stored : null
+  }
+
+  async #readStored(key: string): Promise<Stored | null> {
+    await this.#hands.ready()
+    const stored = await this.#hands.store.get(key)
+    if (stored !== null) this.#hands.learn(stored)
+    return stored
+  }
+
+  async #write(key: string, value: Json | undefined, options: WriteOptions): Promise<Committed> {
+    await this.#hands.room()
+    if (options.ifRevision !== undefined || options.ifAbsent === true) {
+      const condition: Condition =
+        options.ifRevision === undefined ? ifAbsent : { type: 'revision', revision: options.ifRevision }
+      const outcome = await this.#submit(key, value, condition, options)
+      if (outcome.type === 'committed') return outcome
+      throw this.#refusal(key, outcome)
+    }
+    let context = this.#hands.contextOf(key)
+    if (context === undefined) context = (await this.#readStored(key))?.entry.version ?? emptyVersion
+    for (let round = 1; ; round++) {
+      const outcome = await this.#submit(key, value, { type: 'causal', context }, options)
+      if (outcome.type === 'committed') return outcome
+      if (outcome.type !== 'conflict' || outcome.stored === null || round >= conflictRoundsMax) throw this.#refusal(key, outcome)
+      // The writers had not seen each other. This one has now: its version will cover what it overwrites.
+      context = joinVersions(context, outcome.stored.entry.version)
+      await this.#pause(round)
+    }
+  }
+
+  async #submit(
+    key: string,
+    value: Json | undefined,
+    condition: Condition,
+    options: WriteOptions,
+    context?: Version,
+  ): Promise<WriteOutcome> {
+    let intent: Intent = { key, value, condition }
+    if (context !== undefined) intent = { ...intent, context }
+    if (this.#guard !== undefined) intent = { ...intent, guard: this.#guard }
+    if (options.ttlSeconds !== undefined) intent = { ...intent, ttlSeconds: options.ttlSeconds }
+    const isPlain = condition.type === 'causal'
+    if (isPlain) this.#pending.set(key, value)
+    try {
+      return await this.#hands.write([intent])
+    } finally {
+      if (isPlain && this.#pending.get(key) === value) this.#pending.delete(key)
+    }
+  }
+
+  #refusal(key: string, outcome: Exclude<WriteOutcome, { type: 'committed' }>): MemorySyncError {
+    switch (outcome.type) {
+      case 'failed':
+        return outcome.error
+      case 'stale-epoch':
+        return new MemorySyncError(
+          'stale_epoch',
+          `${key} was not written: ${outcome.scope} has been taken over by another owner`,
+          { key },
+        )
+      case 'conflict': {
+        const found = outcome.stored === null ? 'no entry' : `revision ${outcome.stored.revision}`
+        return new MemorySyncError(
+          'conflict',
+          `${key} was not written: the condition did not hold, ${found} is stored. Read it again and decide.`,
+          { key },
+        )
+      }
+    }
+  }
+
+  /** Spreads writers that meet at one key again and again. */
+  #pause(round: number): Promise<void> {
+    if (round < 3) return Promise.resolve()
+    const delayMs = this.#hands.random.next() * Math.min(64, 2 ** (round - 2))
+    return new Promise((resolve) => this.#hands.clock.setTimer(delayMs, resolve))
+  }
+
+  #assertWritable(key: string): void {
+    assertKey(key)
+    if (this.#hands.keys.taskOfRecord(key) !== null) {
+      throw new MemorySyncError(
+        'not_supported',
+        `${key} is a task's record: only the runtime writes it. Use submit, cancel or the queue.`,
+        { key },
+      )
+    }
+  }
+}
+
+function itemOf(stored: Stored): MemoryItem {
+  return { key: stored.key, value: stored.entry.value, revision: stored.revision, entry: stored.entry }
+}
+
+function checkWriteOptions(options: WriteOptions): void {
+  const { ttlSeconds, ifRevision } = options
+  if (ttlSeconds !== undefined && !(Number.isFinite(ttlSeconds) && ttlSeconds >= 0)) {
+    throw new MemorySyncError('invalid_option', `ttlSeconds must be a number of at least 0, got ${quote(ttlSeconds)}`)
+  }
+  if (ifRevision !== undefined && !(Number.isSafeInteger(ifRevision) && ifRevision >= 0)) {
+    throw new MemorySyncError(
+      'invalid_option',
+      `ifRevision must be a revision as given by entry() or set(), got ${quote(ifRevision)}`,
+    )
+  }
+}

@@ -1,0 +1,96 @@
+/** What `createRuntime` takes, checked: unknown members and absurd numbers are refused with the value and the range. */
+import { z } from 'zod'
+import { MemorySyncError, quote } from '../domain/errors.ts'
+import { assertId, defaultNamespace } from '../domain/key.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Random } from '../ports/random.ts'
+import type { Store } from '../ports/store.ts'
+
+export interface RuntimeOptions {
+  /**
+   * A URL (`memory:`, `memory:<name>`, `file:<directory>`) or a store. Default: the environment's `MEMORY_SYNC_STORE`, else
+   * `file:` of the directory `.memory-sync` of this project.
+   */
+  readonly store?: string | Store
+  /** First segment of all keys. Default `task-sentinel`. */
+  readonly namespace?: string
+  /** Labels this process's writes. Default: host, process id and incarnation. */
+  readonly workerId?: string
+  /** Writes gather at most so long, in milliseconds, while others are in flight. Default 100. */
+  readonly batchIntervalMs?: number
+  /** Milliseconds a write waits for company while nothing is in flight. Default 0. */
+  readonly lingerMs?: number
+  /** Milliseconds between a worker's heartbeats. Default 5,000. */
+  readonly heartbeatIntervalMs?: number
+  /** After so many milliseconds without a renewal others may take a task over. Default 15,000. */
+  readonly taskLeaseMs?: number
+  /** When the write buffer is full: `wait` for room, or `reject` with `backpressure`. Default `wait`. */
+  readonly backpressure?: 'wait' | 'reject'
+  /** Crashes of one internal actor within the period before the runtime gives up. Default 5 in 60,000 ms. */
+  readonly restart?: { readonly intensity?: number; readonly periodMs?: number }
+  /** Whether workers' heartbeats keep the process alive until `shutdown`. Default true. */
+  readonly keepAlive?: boolean
+  /** `fsync`: writes are acknowledged when they survive a power cut (`file:` only). Default `process-crash`. */
+  readonly durability?: 'process-crash' | 'fsync'
+  readonly logger?: Logger
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+const ms = (least: number) =>
+  z
+    .number()
+    .min(least)
+    .max(2 ** 31 - 1)
+const port = <T>(methods: readonly string[]) =>
+  z.custom<T>(
+    (given) =>
+      given !== null &&
+      typeof given === 'object' &&
+      methods.every((name) => typeof (given as Record<string, unknown>)[name] === 'function'),
+    {
+      error: `an object with ${methods.join(', ')}`,
+    },
+  )
+
+const schema = z.strictObject({
+  store: z.union([z.string(), port<Store>(['open', 'get', 'list', 'commit', 'watch', 'close'])]).optional(),
+  namespace: z.string().default(defaultNamespace),
+  workerId: z.string().optional(),
+  batchIntervalMs: ms(0).default(100),
+  lingerMs: ms(0).default(0),
+  heartbeatIntervalMs: ms(10).default(5000),
+  taskLeaseMs: ms(100).default(15_000),
+  backpressure: z.enum(['wait', 'reject']).default('wait'),
+  restart: z.strictObject({ intensity: z.int().min(0).max(1000).default(5), periodMs: ms(1).default(60_000) }).prefault({}),
+  keepAlive: z.boolean().default(true),
+  durability: z.enum(['process-crash', 'fsync']).default('process-crash'),
+  logger: port<Logger>(['debug', 'info', 'warn', 'error']).optional(),
+  clock: port<Clock>(['wallMs', 'monotonicMs', 'setTimer', 'defer']).optional(),
+  random: port<Random>(['next', 'token']).optional(),
+})
+
+export type CheckedOptions = z.output<typeof schema>
+
+/** @throws `invalid_option`, `invalid_key` naming the member, the value and what it may be. */
+export function checkRuntimeOptions(given: RuntimeOptions): CheckedOptions {
+  const parsed = schema.safeParse(given)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    if (issue?.code === 'unrecognized_keys') {
+      const known = Object.keys(schema.shape).join(', ')
+      throw new MemorySyncError('invalid_option', `unknown option ${issue.keys.map(quote).join(', ')}; known are ${known}`)
+    }
+    const path = issue?.path.map(String) ?? []
+    let value: unknown = given
+    for (const member of path) value = (value as Record<string, unknown> | undefined)?.[member]
+    throw new MemorySyncError(
+      'invalid_option',
+      `option ${path.join('.') || '(all)'} cannot be ${quote(value)}: ${issue?.message ?? 'invalid'}`,
+    )
+  }
+  assertId(parsed.data.namespace, 'namespace')
+  if (parsed.data.workerId !== undefined) assertId(parsed.data.workerId, 'workerId')
+  return parsed.data
+}

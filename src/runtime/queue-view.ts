@@ -1,0 +1,224 @@
+/**
+ * What a dispatcher knows of the queue: which tasks are ready and in what order, which wait for a time, for other tasks,
+ * or for their owner's lease. A bounded view of the records, filled by a scan and kept by the feed. Knows no store.
+ *
+ * - Q1 at most {@link readyMax} ready tasks, the first in queue order; what does not fit is on disk, `isPartial` says so
+ * - Q2 an older revision of a record never replaces a newer one
+ */
+import type { Moment } from '../domain/deadline.ts'
+import { deadlineLeftMs } from '../domain/deadline.ts'
+import { Heap, type HeapItem } from '../domain/heap.ts'
+import { compareInQueue, isEnded, type TaskRecord } from '../domain/task-record.ts'
+
+export const readyMax = 10_000
+/** Tasks that wait for a time, or for other tasks, or for a lease; each kind. */
+export const waitingMax = 10_000
+
+export interface QueuedTask extends HeapItem {
+  readonly id: string
+  readonly type: string | null
+  readonly priority: number
+  readonly enqueued: TaskRecord['enqueued']
+  readonly revision: number
+  place: 'ready' | 'timed' | 'blocked'
+  /** Monotonic milliseconds at which a timed one is looked at again. */
+  dueMs: number
+  /** What a timed one waits for. */
+  readonly waits: 'delay' | 'lease' | null
+  /** Dependencies not known to have completed. */
+  readonly unmet: Set<string> | null
+}
+
+export class QueueView {
+  readonly #taskById = new Map<string, QueuedTask>()
+  readonly #readyByType = new Map<string | null, QueuedTask[]>()
+  readonly #timed = new Heap<QueuedTask>((a, b) => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.id < b.id))
+  readonly #dependents = new Map<string, Set<string>>()
+  #ready = 0
+  #blocked = 0
+  #isPartial = false
+
+  get readyCount(): number {
+    return this.#ready
+  }
+
+  get size(): number {
+    return this.#taskById.size
+  }
+
+  /** Something did not fit: a scan is needed when the view has drained. */
+  get isPartial(): boolean {
+    return this.#isPartial
+  }
+
+  /** Before a scan: what it finds is all there is. */
+  beginScan(): void {
+    this.#isPartial = false
+  }
+
+  get(id: string): QueuedTask | undefined {
+    return this.#taskById.get(id)
+  }
+
+  /** @param leaseLeftMs of a record that is being processed. @returns the task if it is in the view now. */
+  put(record: TaskRecord, revision: number, now: Moment, leaseLeftMs: number): QueuedTask | undefined {
+    const known = this.#taskById.get(record.id)
+    if (known !== undefined) {
+      if (known.revision > revision) return known
+      this.remove(record.id)
+    }
+    if (isEnded(record)) return undefined
+    const task = classify(record, revision, now, leaseLeftMs)
+    return this.#place(task) ? task : undefined
+  }
+
+  remove(id: string): void {
+    const task = this.#taskById.get(id)
+    if (task === undefined) return
+    this.#taskById.delete(id)
+    if (task.place === 'timed') this.#timed.remove(task)
+    else if (task.place === 'blocked') this.#forgetDependencies(task)
+    else this.#removeReady(task)
+  }
+
+  /** Takes the first ready task of these types (null: of any) out of the view. */
+  take(types: readonly string[] | null): QueuedTask | undefined {
+    let first: QueuedTask | undefined
+    for (const type of types ?? this.#readyByType.keys()) {
+      if (type === null) continue
+      const head = this.#readyByType.get(type)?.at(-1)
+      if (head !== undefined && (first === undefined || compareInQueue(head, first) < 0)) first = head
+    }
+    if (first !== undefined) this.remove(first.id)
+    return first
+  }
+
+  /** Tasks that wait for this one. */
+  dependentsOf(id: string): QueuedTask[] {
+    const tasks: QueuedTask[] = []
+    for (const dependent of this.#dependents.get(id) ?? []) {
+      const task = this.#taskById.get(dependent)
+      if (task !== undefined) tasks.push(task)
+    }
+    return tasks
+  }
+
+  /** A dependency completed. @returns whether the task is ready now. */
+  meet(task: QueuedTask, dependency: string): boolean {
+    if (task.place !== 'blocked' || task.unmet === null) return false
+    task.unmet.delete(dependency)
+    const dependents = this.#dependents.get(dependency)
+    dependents?.delete(task.id)
+    if (dependents?.size === 0) this.#dependents.delete(dependency)
+    if (task.unmet.size > 0) return false
+    this.remove(task.id)
+    return this.#place({ ...task, place: 'ready', unmet: null })
+  }
+
+  /** Milliseconds (monotonic) at which the first timed task is due. */
+  get nextDueMs(): number | null {
+    return this.#timed.peek()?.dueMs ?? null
+  }
+
+  /** Timed tasks that are due: delayed ones become ready, those with a lease are given to the caller. */
+  popDue(nowMs: number): QueuedTask[] {
+    const leaseOver: QueuedTask[] = []
+    for (;;) {
+      const first = this.#timed.peek()
+      if (first === undefined || first.dueMs > nowMs) return leaseOver
+      this.remove(first.id)
+      if (first.waits === 'lease') leaseOver.push(first)
+      else if (first.unmet !== null) this.#place({ ...first, place: 'blocked', waits: null })
+      else this.#place({ ...first, place: 'ready', waits: null })
+    }
+  }
+
+  #place(task: QueuedTask): boolean {
+    if (task.place === 'ready') return this.#insertReady(task)
+    const count = task.place === 'timed' ? this.#timed.size : this.#blocked
+    if (count >= waitingMax) {
+      this.#isPartial = true
+      return false
+    }
+    this.#taskById.set(task.id, task)
+    if (task.place === 'timed') {
+      this.#timed.push(task)
+    } else {
+      this.#blocked++
+      for (const dependency of task.unmet ?? []) {
+        const dependents = this.#dependents.get(dependency)
+        if (dependents === undefined) this.#dependents.set(dependency, new Set([task.id]))
+        else dependents.add(task.id)
+      }
+    }
+    return true
+  }
+
+  /** Each type's tasks lie last first, so that the head is taken from the array's end. */
+  #insertReady(task: QueuedTask): boolean {
+    let tasks = this.#readyByType.get(task.type)
+    if (tasks === undefined) {
+      tasks = []
+      this.#readyByType.set(task.type, tasks)
+    }
+    let low = 0
+    let high = tasks.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (compareInQueue(tasks[middle] as QueuedTask, task) > 0) low = middle + 1
+      else high = middle
+    }
+    // While something is only on disk, nothing may be put behind the last that is known: the disk may hold what is between.
+    if (low === 0 && (this.#isPartial || this.#ready >= readyMax) && tasks.length > 0) {
+      this.#isPartial = true
+      return false
+    }
+    tasks.splice(low, 0, task)
+    this.#taskById.set(task.id, task)
+    this.#ready++
+    if (this.#ready > readyMax) this.#evict()
+    return this.#taskById.has(task.id)
+  }
+
+  /** Drops the last task of the longest type. */
+  #evict(): void {
+    let longest: QueuedTask[] = []
+    for (const tasks of this.#readyByType.values()) if (tasks.length > longest.length) longest = tasks
+    const last = longest.shift()
+    if (last === undefined) return
+    this.#taskById.delete(last.id)
+    this.#ready--
+    this.#isPartial = true
+  }
+
+  #removeReady(task: QueuedTask): void {
+    const tasks = this.#readyByType.get(task.type)
+    if (tasks === undefined) return
+    const index = tasks.at(-1) === task ? tasks.length - 1 : tasks.indexOf(task)
+    if (index === -1) return
+    tasks.splice(index, 1)
+    if (tasks.length === 0) this.#readyByType.delete(task.type)
+    this.#ready--
+  }
+
+  #forgetDependencies(task: QueuedTask): void {
+    this.#blocked--
+    for (const dependency of task.unmet ?? []) {
+      const dependents = this.#dependents.get(dependency)
+      dependents?.delete(task.id)
+      if (dependents?.size === 0) this.#dependents.delete(dependency)
+    }
+  }
+}
+
+function classify(record: TaskRecord, revision: number, now: Moment, leaseLeftMs: number): QueuedTask {
+  const { id, type, priority, enqueued } = record
+  const base = { heapIndex: -1, id, type, priority, enqueued, revision, dueMs: 0 }
+  if (record.status === 'processing') {
+    return { ...base, place: 'timed', waits: 'lease', dueMs: now.monotonicMs + leaseLeftMs, unmet: null }
+  }
+  const unmet = record.dependsOn === undefined || record.dependsOn.length === 0 ? null : new Set(record.dependsOn)
+  const delayMs = record.notBefore === undefined ? 0 : deadlineLeftMs(record.notBefore, now)
+  if (delayMs > 0) return { ...base, place: 'timed', waits: 'delay', dueMs: now.monotonicMs + delayMs, unmet }
+  return { ...base, place: unmet === null ? 'ready' : 'blocked', waits: null, unmet }
+}

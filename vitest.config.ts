@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  resolve: { conditions: ['memory-sync:source'] },
+  ssr: { resolve: { conditions: ['memory-sync:source'] } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Real processes and real disks: a stuck one must fail by name, not hang the run.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+  },
+})
