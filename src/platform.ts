@@ -64,11 +64,20 @@ export const systemClock: Clock = {
 export const systemRandom: Random = {
   next: () => Math.random(),
   token(length) {
+    // Bytes are drawn from a pool: asking the system for each token costs more than submitting a task.
+    if (poolAt + length > pool.length) {
+      pool = randomBytes(Math.max(poolBytes, length))
+      poolAt = 0
+    }
     let token = ''
-    for (const byte of randomBytes(length)) token += tokenLetters[byte & 31]
+    for (let end = poolAt + length; poolAt < end; poolAt++) token += tokenLetters[(pool[poolAt] ?? 0) & 31]
     return token
   },
 }
+
+const poolBytes = 4096
+let pool: Uint8Array = new Uint8Array(0)
+let poolAt = 0
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 

@@ -29,7 +29,7 @@ export interface Row {
   readonly guard: Guard | null
   /** Exit, transition and entry actions, in that order. */
   readonly acts: readonly Act[]
-  /** null: the state is not left. */
+  /** null: the same state afterwards, left and entered again or not. */
   readonly target: State | null
 }
 
@@ -73,7 +73,7 @@ export function tableOf(machine: AnyStateMachine): Table {
         definitions: [definition],
         guard: definition.guard === undefined ? null : guardOf(machine, definition.guard, definition),
         acts: actsOf(machine, acts),
-        target: isStaying ? null : (stateByNode.get(given) ?? null),
+        target: isStaying || given === node ? null : (stateByNode.get(given) ?? null),
       }
     }
     for (const type of new Set([...node.transitions.keys(), ...root.transitions.keys()])) {

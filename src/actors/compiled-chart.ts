@@ -43,6 +43,8 @@ export function compileChart<M extends AnyStateMachine>(machine: M): CompiledCha
 export function compileChart(machine: AnyStateMachine): CompiledChart<AnyStateMachine> {
   const { stateByValue, initial, initialActs } = tableOf(machine)
   const { context } = machine.config
+  // An actor that fails before it has entered a state is in none but the root.
+  const unborn = { ...initial.template, _nodes: [machine.root], tags: new Set(machine.root.tags) } as AnyMachineSnapshot
   const ownMax = machine.options.maxIterations ?? Number.POSITIVE_INFINITY
   const stepsMax = Number.isFinite(ownMax) ? ownMax : microstepsMax
 
@@ -83,7 +85,7 @@ export function compileChart(machine: AnyStateMachine): CompiledChart<AnyStateMa
       run.context = given
       return settle(enter(initial, initialActs, run), run)
     } catch (error) {
-      return withStatus(withContext(initial.template, given), 'error', error)
+      return withStatus(withContext(unborn, given), 'error', error)
     }
   }
 

@@ -7,6 +7,7 @@ import type { Moment } from '../domain/deadline.ts'
 import { isTaskRecord, type TaskRecord } from '../domain/task-record.ts'
 import type { Stored } from '../ports/store.ts'
 import { assertBound } from './bind.ts'
+import { compileChart } from './compiled-chart.ts'
 import type { Remember, WriteOutcome } from './outcome.ts'
 
 export interface TaskRef {
@@ -28,24 +29,26 @@ export interface TaskHands {
 type WriteRef = Extract<TaskEvent, { type: 'write.committed' }>['ref']
 
 export function taskLogic(hands: TaskHands) {
-  return assertBound(
-    taskMachine.provide({
-      actions: {
-        remember: ({ self }, { ref, intents }) =>
-          hands.remember(
-            intents,
-            (outcome) => {
-              if (ref === 'renew' && outcome.type === 'committed') hands.renewed(self)
-              self.send(receiptEvent(ref, outcome, hands))
-            },
-            ref === 'renew' ? urgent : undefined,
-          ),
-        startHandler: ({ self }, { record }) => hands.startHandler(self, record),
-        abortHandler: ({ self }, { reason }) => hands.abortHandler(self, reason),
-        endHandler: ({ self }, { record }) => hands.endHandler(self, record),
-        rest: (_, { id }) => hands.rest(id),
-      },
-    }),
+  return compileChart(
+    assertBound(
+      taskMachine.provide({
+        actions: {
+          remember: ({ self }, { ref, intents }) =>
+            hands.remember(
+              intents,
+              (outcome) => {
+                if (ref === 'renew' && outcome.type === 'committed') hands.renewed(self)
+                self.send(receiptEvent(ref, outcome, hands))
+              },
+              ref === 'renew' ? urgent : undefined,
+            ),
+          startHandler: ({ self }, { record }) => hands.startHandler(self, record),
+          abortHandler: ({ self }, { reason }) => hands.abortHandler(self, reason),
+          endHandler: ({ self }, { record }) => hands.endHandler(self, record),
+          rest: (_, { id }) => hands.rest(id),
+        },
+      }),
+    ),
   )
 }
 

@@ -63,7 +63,9 @@ export interface HandlerRunnerOptions {
 interface Run {
   readonly task: TaskRef
   readonly record: TaskRecord
-  readonly abort: AbortController
+  /** Made when the handler first asks for its signal: most never do. */
+  abort: AbortController | null
+  abortedBy: MemorySyncError | null
   timeout: Timer | null
   /** Monotonic milliseconds at which the newest renewal was sent. */
   renewalSentMs: number
@@ -95,7 +97,8 @@ export class HandlerRunner {
     const run: Run = {
       task,
       record,
-      abort: new AbortController(),
+      abort: null,
+      abortedBy: null,
       timeout: null,
       renewalSentMs: heldSinceMs,
       heldSinceMs,
@@ -115,7 +118,9 @@ export class HandlerRunner {
 
   abort(task: TaskRef, reason: string): void {
     const run = this.#runByTask.get(task)
-    run?.abort.abort(new MemorySyncError('aborted', `task ${run.record.id} was aborted: ${reason}`))
+    if (run === undefined) return
+    run.abortedBy ??= new MemorySyncError('aborted', `task ${run.record.id} was aborted: ${reason}`)
+    run.abort?.abort(run.abortedBy)
   }
 
   end(task: TaskRef): void {
@@ -187,7 +192,7 @@ export class HandlerRunner {
   }
 
   #handledTask(run: Run, effects: Map<string, Intent>): HandledTask {
-    const { record, abort, task } = run
+    const { record, task } = run
     const options = this.#options
     let memory: Memory | null = null
     return {
@@ -196,7 +201,13 @@ export class HandlerRunner {
       input: record.input,
       attempt: record.attempts,
       epoch: record.epoch,
-      signal: abort.signal,
+      get signal() {
+        if (run.abort === null) {
+          run.abort = new AbortController()
+          if (run.abortedBy !== null) run.abort.abort(run.abortedBy)
+        }
+        return run.abort.signal
+      },
       get memory() {
         memory ??= options.memory.guardedBy({
           scope: options.keys.task(record.id, 'record'),

@@ -26,7 +26,11 @@ export interface Driven {
 }
 
 /** Starts the logic as the root of its own system, with an inspector that logs all. */
-export function drive(logic: AnyActorLogic, log: RunLog, options: { input?: unknown; snapshot?: AnyMachineSnapshot } = {}): Driven {
+export function drive(
+  logic: AnyActorLogic,
+  log: RunLog,
+  options: { input?: unknown; snapshot?: AnyMachineSnapshot } = {},
+): Driven {
   const actor = createActor(logic, { ...options, inspect: (event) => log.lines.push(plainInspection(event)) })
   actor.subscribe({
     next: (snapshot) => log.lines.push({ next: plain(snapshot) }),
@@ -52,7 +56,7 @@ export function plain(snapshot: AnyMachineSnapshot): object {
   const { value, context, status, output, error, children, historyValue } = snapshot
   const common = { value, context, status, output, error: messageOf(error), children: Object.keys(children), historyValue }
   // XState keeps these functions on the snapshot itself: whoever spreads it takes them along.
-  return { ...common, members: Object.keys(snapshot), tags: [...snapshot.tags], meta: snapshot.getMeta() }
+  return { ...common, members: Object.keys(snapshot), tags: [...snapshot.tags].sort(), meta: snapshot.getMeta() }
 }
 
 function plainInspection(event: InspectionEvent): object {
