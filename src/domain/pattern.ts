@@ -37,6 +37,11 @@ export function parsePattern(text: string): Pattern {
   if (segments.length === firstWild + 1 && segments[firstWild] === '*') {
     return { text, segments, prefix, key: null, matches: (key) => key.length > prefix.length && key.startsWith(prefix) }
   }
+  if (segments.length === firstWild + 1 && segments[firstWild] === '**') {
+    // `**` alone is what every process follows: no key is taken apart for it.
+    const below = prefix === '' ? '' : `${prefix}/`
+    return { text, segments, prefix, key: null, matches: (key) => key.startsWith(below) || key === prefix }
+  }
   const matchers = segments.map(segmentMatcher)
   return {
     text,

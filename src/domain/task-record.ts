@@ -52,7 +52,7 @@ export type TaskRecord = {
   readonly dependsOn?: readonly string[]
   /** Default `fail`. */
   readonly onDependencyFailure?: 'run'
-  /** The owner while processing; afterwards the last one. */
+  /** The owner, its life and its lease while processing; afterwards those of the last one. */
   readonly owner?: string
   readonly incarnation?: string
   readonly lease?: Lease
@@ -133,9 +133,8 @@ export type Owner = {
 
 /** A worker takes the pending task: a new epoch and one attempt more. */
 export function claimed(record: TaskRecord, owner: Owner, lease: Lease): TaskRecord {
-  const { notBefore: _, error: __, ...rest } = record
   return {
-    ...rest,
+    ...forgotten(record),
     status: 'processing',
     epoch: record.epoch + 1,
     attempts: record.attempts + 1,
@@ -150,26 +149,26 @@ export function renewed(record: TaskRecord, lease: Lease): TaskRecord {
 }
 
 export function completed(record: TaskRecord, endedMs: number): TaskRecord {
-  return { ...withoutLease(record), status: 'completed', endedMs }
+  return { ...record, status: 'completed', endedMs }
 }
 
 /** A dead letter: listed until it is swept, and replayable. */
 export function failed(record: TaskRecord, error: TaskFault, endedMs: number): TaskRecord {
-  return { ...withoutLease(record), status: 'failed', error, endedMs }
+  return { ...record, status: 'failed', error, endedMs }
 }
 
 export function cancelled(record: TaskRecord, reason: string, endedMs: number): TaskRecord {
-  return { ...withoutLease(record), status: 'cancelled', cancelRequested: reason, endedMs }
+  return { ...record, status: 'cancelled', cancelRequested: reason, endedMs }
 }
 
 /** After a failed attempt: back into the queue, not before `notBefore`. */
 export function retried(record: TaskRecord, error: TaskFault, notBefore: Deadline): TaskRecord {
-  return { ...withoutLease(record), status: 'pending', error, notBefore }
+  return { ...record, status: 'pending', error, notBefore }
 }
 
 /** The owner gives an unfinished attempt back; it does not count. */
 export function handedBack(record: TaskRecord): TaskRecord {
-  return { ...withoutLease(record), status: 'pending', attempts: record.attempts - 1 }
+  return { ...record, status: 'pending', attempts: record.attempts - 1 }
 }
 
 /**
@@ -184,7 +183,7 @@ export function takenOver(record: TaskRecord, atMs: number): TaskRecord {
     atMs,
   }
   return {
-    ...withoutLease(record),
+    ...record,
     status: 'pending',
     epoch: record.epoch + 1,
     takeovers: [...(record.takeovers ?? []), takeover].slice(-takeoversMax),
@@ -193,7 +192,7 @@ export function takenOver(record: TaskRecord, atMs: number): TaskRecord {
 
 /** An ended task starts again at the queue's end, with all its attempts. */
 export function replayed(record: TaskRecord, enqueued: TaskRecord['enqueued']): TaskRecord {
-  const { error: _, endedMs: __, cancelRequested: ___, notBefore: ____, ...rest } = withoutLease(record)
+  const { endedMs: _, cancelRequested: __, ...rest } = forgotten(record)
   return { ...rest, status: 'pending', attempts: 0, enqueued, epoch: record.epoch + 1 }
 }
 
@@ -201,7 +200,9 @@ export function cancelAsked(record: TaskRecord, reason: string): TaskRecord {
   return { ...record, cancelRequested: reason }
 }
 
-function withoutLease(record: TaskRecord): TaskRecord {
-  const { lease: _, ...rest } = record
+/** Without what the last attempt left behind. Most records have nothing of it, and taking members away is slow. */
+function forgotten(record: TaskRecord): TaskRecord {
+  if (record.notBefore === undefined && record.error === undefined) return record
+  const { notBefore: _, error: __, ...rest } = record
   return rest
 }

@@ -150,7 +150,7 @@ export class HandlerRunner {
     if (run.isOver) return
     const effects = new Map<string, Intent>()
     try {
-      const returned = await handler(this.#handledTask(run, effects))
+      const returned = await handler(new RunningTask(run, effects, this.#options))
       if (run.isOver) return
       const output = this.#checkOutput(returned)
       if (output instanceof MemorySyncError) this.#fail(run, output, 'invalid_output', false)
@@ -191,47 +191,6 @@ export class HandlerRunner {
     run.task.send({ type: 'task.fail', error, now: this.#options.now(), chance: this.#options.random.next(), isFinal })
   }
 
-  #handledTask(run: Run, effects: Map<string, Intent>): HandledTask {
-    const { record, task } = run
-    const options = this.#options
-    let memory: Memory | null = null
-    return {
-      id: record.id,
-      type: record.type ?? '',
-      input: record.input,
-      attempt: record.attempts,
-      epoch: record.epoch,
-      get signal() {
-        if (run.abort === null) {
-          run.abort = new AbortController()
-          if (run.abortedBy !== null) run.abort.abort(run.abortedBy)
-        }
-        return run.abort.signal
-      },
-      get memory() {
-        memory ??= options.memory.guardedBy({
-          scope: options.keys.task(record.id, 'record'),
-          epoch: record.epoch,
-          incarnation: record.incarnation ?? '',
-        })
-        return memory
-      },
-      progress(percent, note) {
-        if (!run.isOver)
-          task.send({ type: 'task.progress', percent: checkPercent(percent), note: note ?? null, now: options.now() })
-      },
-      effect(key, value) {
-        assertKey(key)
-        if (options.keys.taskOfRecord(key) !== null)
-          throw new MemorySyncError('not_supported', `${key} is a task's record: an effect cannot write it`, { key })
-        if (effects.size >= effectsMax && !effects.has(key)) {
-          throw new MemorySyncError('too_large', `a task can have at most ${effectsMax} effects; ${quote(key)} is one more`)
-        }
-        effects.set(key, { key, value: toJson(value), condition: always })
-      },
-    }
-  }
-
   /** One timer renews all: a third of the lease between two renewals of a task, at most. */
   #armRenewals(): void {
     if (this.#renewalTimer !== null) return
@@ -255,6 +214,67 @@ export class HandlerRunner {
         run.task.send({ type: 'lease.due', lease })
       }
     }
+  }
+}
+
+/** One attempt as its handler sees it. A class: what is made for every task is made once. */
+class RunningTask implements HandledTask {
+  readonly id: string
+  readonly type: string
+  readonly input: Json
+  readonly attempt: number
+  readonly epoch: number
+  readonly #run: Run
+  readonly #effects: Map<string, Intent>
+  readonly #options: HandlerRunnerOptions
+  #memory: Memory | null = null
+
+  constructor(run: Run, effects: Map<string, Intent>, options: HandlerRunnerOptions) {
+    const { record } = run
+    this.id = record.id
+    this.type = record.type ?? ''
+    this.input = record.input
+    this.attempt = record.attempts
+    this.epoch = record.epoch
+    this.#run = run
+    this.#effects = effects
+    this.#options = options
+  }
+
+  get signal(): AbortSignal {
+    const run = this.#run
+    if (run.abort === null) {
+      run.abort = new AbortController()
+      if (run.abortedBy !== null) run.abort.abort(run.abortedBy)
+    }
+    return run.abort.signal
+  }
+
+  get memory(): Memory {
+    const { record } = this.#run
+    this.#memory ??= this.#options.memory.guardedBy({
+      scope: this.#options.keys.task(record.id, 'record'),
+      epoch: record.epoch,
+      incarnation: record.incarnation ?? '',
+    })
+    return this.#memory
+  }
+
+  progress(percent: number, note?: string): void {
+    const checked = checkPercent(percent)
+    const run = this.#run
+    if (!run.isOver) run.task.send({ type: 'task.progress', percent: checked, note: note ?? null, now: this.#options.now() })
+  }
+
+  effect(key: string, value: unknown): void {
+    assertKey(key)
+    if (this.#options.keys.taskOfRecord(key) !== null) {
+      throw new MemorySyncError('not_supported', `${key} is a task's record: an effect cannot write it`, { key })
+    }
+    if (this.#effects.size >= effectsMax && !this.#effects.has(key)) {
+      throw new MemorySyncError('too_large', `a task can have at most ${effectsMax} effects; ${quote(key)} is one more`)
+    }
+    this.#effects.set(key, { key, value: toJson(value), condition: always })
   }
 }
 

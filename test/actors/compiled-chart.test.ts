@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import {
   type AnyActorRef,
   type AnyStateMachine,
+  type AnyStateNode,
   and,
   assign,
   cancel,
@@ -18,7 +19,7 @@ import {
   sendTo,
   transition,
 } from 'xstate'
-import { type TaskState, taskMachine } from '../../machines/task.ts'
+import { type TaskEvent, type TaskState, taskMachine } from '../../machines/task.ts'
 import { compileChart, microstepsMax } from '../../src/actors/compiled-chart.ts'
 import { at, eventsFor, lease, now, owner, pending, prefix } from '../machines/task-events.ts'
 import { chartArbitrary, chartOf, eventArbitrary } from './random-chart.ts'
@@ -207,7 +208,7 @@ describe('a compiled chart', () => {
     ['a delayed raise', { initial: 'a', entry: raise({ type: 'b' }, { delay: 5 }), states: { a: {} } }, 'xstate.raise'],
     ['sendTo', { initial: 'a', entry: sendTo('b', { type: 'c' }), states: { a: {} } }, 'xstate.sendTo'],
     ['emit', { initial: 'a', entry: emit({ type: 'c' }), states: { a: {} } }, 'xstate.emit'],
-    ['cancel', { initial: 'a', states: { a: { exit: cancel('x') } } }, 'xstate.cancel'],
+    ['cancel', { initial: 'a', entry: cancel('x'), states: { a: {} } }, 'xstate.cancel'],
     ['a guard that nobody provides', { initial: 'a', states: { a: { on: { go: { guard: 'isIt', target: 'a' } } } } }, '"isIt"'],
   ])('refuses %s, and says so', (_, config, reason) => {
     const machine: AnyStateMachine = createMachine(config as Parameters<typeof createMachine>[0])
@@ -240,8 +241,8 @@ describe('what a compiled chart knows of XState', () => {
   })
 
   it('is how a machine keeps its chart', () => {
-    const machine = taskMachine
-    const { root } = machine
+    const machine: AnyStateMachine = taskMachine
+    const root: AnyStateNode = machine.root
     const claiming = root.states.claiming
     const [first] = claiming.transitions.get('write.refused') ?? []
     expect(first).toMatchObject({
