@@ -715,15 +715,15 @@ function splitAddress(address: unknown): ['task' | 'worker', string] {
 function commandOf(event: PostEvent): TaskCommand {
   switch (event.type) {
     case 'task.cancel':
-      return { type: event.type, reason: typeof event['reason'] === 'string' ? event['reason'] : 'cancelled' }
+      return { type: event.type, reason: typeof event.reason === 'string' ? event.reason : 'cancelled' }
     case 'task.complete':
-      return { type: event.type, output: event['output'] }
+      return { type: event.type, output: event.output }
     case 'task.progress': {
-      const note = event['note']
-      return { type: event.type, percent: Number(event['percent']), ...(typeof note === 'string' ? { note } : {}) }
+      const note = event.note
+      return { type: event.type, percent: Number(event.percent), ...(typeof note === 'string' ? { note } : {}) }
     }
     case 'task.fail':
-      return { type: event.type, message: String(event['message'] ?? 'failed'), isFinal: event['isFinal'] === true }
+      return { type: event.type, message: String(event.message ?? 'failed'), isFinal: event.isFinal === true }
     default:
       throw new MemorySyncError(
         'not_supported',

@@ -242,20 +242,21 @@ describe('what a compiled chart knows of XState', () => {
 
   it('is how a machine keeps its chart', () => {
     const machine: AnyStateMachine = taskMachine
-    const root: AnyStateNode = machine.root
-    const claiming = root.states.claiming
+    const { root } = machine
+    const node = (name: TaskState): AnyStateNode => machine.getStateNodeById(`task.${name}`)
+    const claiming = node('claiming')
     const [first] = claiming.transitions.get('write.refused') ?? []
     expect(first).toMatchObject({
       source: claiming,
-      target: [root.states.processing],
+      target: [node('processing')],
       reenter: false,
       eventType: 'write.refused',
     })
     expect(first?.actions).toHaveLength(1)
     expect(first?.guard).toMatchObject({ type: 'isStillOurs', params: expect.any(Function) })
-    expect(root.initial).toMatchObject({ target: [root.states.pending], actions: [] })
+    expect(root.initial).toMatchObject({ target: [node('pending')], actions: [] })
     expect([claiming.entry.length, claiming.exit.length, claiming.invoke.length, claiming.after.length]).toEqual([1, 0, 0, 0])
-    expect([root.type, claiming.type, root.states.lost.type]).toEqual(['compound', 'atomic', 'final'])
+    expect([root.type, claiming.type, node('lost').type]).toEqual(['compound', 'atomic', 'final'])
     expect(machine.implementations.guards).toHaveProperty('isStillOurs')
     expect(machine.implementations.actions).toHaveProperty('remember')
     expect(machine.options.maxIterations).toBe(Number.POSITIVE_INFINITY)

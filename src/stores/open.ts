@@ -1,0 +1,108 @@
+/**
+ * Stores by URL, and where the default one lies. The one place that knows every adapter; only those who assemble things (the
+ * runtime's factory, the manager, the CLI) import it.
+ */
+import { statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { MemorySyncError, quote } from '../domain/errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Store } from '../ports/store.ts'
+import { type FileStoreOptions, fileStore } from './file.ts'
+import { memoryStore } from './memory.ts'
+
+export interface OpenStoreOptions {
+  readonly clock: Clock
+  readonly logger?: Logger
+  /** File stores: what a receipt promises. Default `process-crash`. */
+  readonly durability?: NonNullable<FileStoreOptions['durability']>
+  /** File stores: an encoded entry with more bytes is refused. Default 512 KiB. */
+  readonly entryBytesMax?: number
+  /** Where relative directories and the default start. Default: the process's working directory. */
+  readonly cwd?: string
+  /** Default: the process's environment. */
+  readonly env?: Environment
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const directoryName = '.memory-sync'
+const urlVariable = 'MEMORY_SYNC_STORE'
+const schemes = 'memory: (private), memory:<name> (shared in this process), file:<directory>, file: (the default directory)'
+
+/**
+ * The store at a URL, or the given store itself. Opens nothing yet: `store.open()` does, and says what is wrong with the place.
+ *
+ * @param store a URL, a store, or nothing for {@link defaultStoreUrl}.
+ * @throws `invalid_option` for a URL that names no adapter, `not_supported` for one of an adapter that this version has not.
+ */
+export function openStore(store: string | Store | undefined, options: OpenStoreOptions): Store {
+  if (store !== undefined && typeof store !== 'string') return store
+  const { clock, logger, durability, entryBytesMax } = options
+  const cwd = options.cwd ?? process.cwd()
+  const env = options.env ?? process.env
+  const url = store ?? defaultStoreUrl(cwd, env)
+  const colon = url.indexOf(':')
+  const scheme = colon === -1 ? '' : url.slice(0, colon)
+  const rest = url.slice(colon + 1)
+  switch (scheme) {
+    case 'memory':
+      return memoryStore(rest === '' ? { clock } : { clock, name: rest })
+    case 'file':
+      return fileStore({
+        directory: rest === '' ? defaultDirectory(cwd) : resolve(cwd, directoryOf(rest)),
+        clock,
+        ...(logger === undefined ? {} : { logger }),
+        ...(durability === undefined ? {} : { durability }),
+        ...(entryBytesMax === undefined ? {} : { entryBytesMax }),
+      })
+    case 'mcp+stdio':
+    case 'http':
+    case 'https':
+    case 'nats':
+      throw new MemorySyncError(
+        'not_supported',
+        `this version has no adapter for ${quote(url)}. Use one of ${schemes}, or pass an object that implements Store.`,
+      )
+    default:
+      throw new MemorySyncError('invalid_option', `${quote(url)} is no store's URL. There are ${schemes}.`)
+  }
+}
+
+/**
+ * `MEMORY_SYNC_STORE` if it is set; else `file:` of the directory `.memory-sync` in the nearest ancestor of `cwd` that has one, else in
+ * the nearest that has `package.json` or `.git`, else in `cwd` itself. Creates nothing.
+ */
+export function defaultStoreUrl(cwd: string, env: Environment): string {
+  const asked = env[urlVariable]
+  return asked === undefined || asked === '' ? `file:${defaultDirectory(cwd)}` : asked
+}
+
+function defaultDirectory(cwd: string): string {
+  const start = resolve(cwd)
+  const found =
+    nearest(start, (directory) => isDirectory(join(directory, directoryName))) ??
+    nearest(start, (directory) => exists(join(directory, 'package.json')) || exists(join(directory, '.git'))) ??
+    start
+  return join(found, directoryName)
+}
+
+function nearest(start: string, isIt: (directory: string) => boolean): string | null {
+  for (let directory = start; ; directory = dirname(directory)) {
+    if (isIt(directory)) return directory
+    if (dirname(directory) === directory) return null
+  }
+}
+
+/** `file:///a/b` and `file:/a/b` are the same place; `file:a/b` is relative. */
+function directoryOf(rest: string): string {
+  return rest.startsWith('///') ? rest.slice(2) : rest
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
