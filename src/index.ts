@@ -23,6 +23,7 @@ export type {
   StoreFeatures,
   WatchOptions,
 } from './ports/store.ts'
+export type { TaskCommand } from './runtime/commands.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
 export type { DependencyState, Explanation } from './runtime/explain.ts'
 export type { HandledTask, Handler, Handlers } from './runtime/handlers.ts'
@@ -36,13 +37,8 @@ export type {
   WriteOptions,
 } from './runtime/memory.ts'
 export type { RuntimeOptions } from './runtime/options.ts'
-export type {
-  DrivenWorkerOptions,
-  HandlerWorkerOptions,
-  QueueSnapshot,
-  Runtime,
-  WorkerHandle,
-  WorkerOptions,
-} from './runtime/runtime.ts'
+export type { Queue, QueueSnapshot } from './runtime/queue.ts'
+export type { Runtime } from './runtime/runtime.ts'
 export type { TaskSpec } from './runtime/task-spec.ts'
-export type { DeadLetterTask, TaskCommand, TaskHandle, TaskStatusEvent } from './runtime/tasks.ts'
+export type { DeadLetterTask, TaskHandle, TaskStatusEvent } from './runtime/tasks.ts'
+export type { DrivenWorkerOptions, HandlerWorkerOptions, WorkerHandle, WorkerOptions } from './runtime/workers.ts'

@@ -2,7 +2,7 @@
  * What the shared memory says about the job's tasks: the newest record of each, by whichever process it was written. Reads
  * only, and shows nothing itself.
  */
-import type { Memory, TaskRecord } from 'memory-sync'
+import type { Memory, TaskRecord, TaskStatus } from 'memory-sync'
 
 export interface Takeover {
   readonly task: string
@@ -16,6 +16,7 @@ export class Board {
   readonly #memory: Memory
   readonly #prefix: string
   readonly #records = new Map<string, TaskRecord>()
+  readonly #counts: Record<TaskStatus, number> = { pending: 0, processing: 0, completed: 0, failed: 0, cancelled: 0 }
   readonly #listeners = new Set<(record: TaskRecord, before: TaskRecord | undefined) => void>()
   readonly #end = new AbortController()
 
@@ -29,10 +30,12 @@ export class Board {
   async follow(): Promise<void> {
     for await (const event of this.#memory.watch('task-sentinel/tasks/*/record', { signal: this.#end.signal })) {
       if (event.type !== 'set') continue
-      const record = event.value as unknown as TaskRecord
+      const record = event.value as TaskRecord
       if (!record.id.startsWith(this.#prefix)) continue
       const before = this.#records.get(record.id)
       this.#records.set(record.id, record)
+      this.#counts[record.status]++
+      if (before !== undefined) this.#counts[before.status]--
       for (const listener of [...this.#listeners]) listener(record, before)
     }
   }
@@ -62,12 +65,12 @@ export class Board {
     return [...this.#records.values()]
   }
 
-  count(status: TaskRecord['status']): number {
-    return this.records.filter((record) => record.status === status).length
+  get counts(): Readonly<Record<TaskStatus, number>> {
+    return this.#counts
   }
 
   get ended(): number {
-    return this.records.filter(({ status }) => status !== 'pending' && status !== 'processing').length
+    return this.#counts.completed + this.#counts.failed + this.#counts.cancelled
   }
 
   /** Tasks that a worker has in its hands. */

@@ -42,7 +42,9 @@ export class Crew {
       if (!this.#processById.delete(id) || this.#isEnding) return
       const next = `${id.replace(/\.\d+$/, '')}.${++this.#replacements + 1}`
       if (this.#replacements > replacementsMax) {
-        failed(new Error(`worker processes died ${replacementsMax + 1} times, ${id} the last one (${signal ?? `exit code ${code}`})`))
+        failed(
+          new Error(`worker processes died ${replacementsMax + 1} times, ${id} the last one (${signal ?? `exit code ${code}`})`),
+        )
         return
       }
       note(`${id} died (${signal ?? `exit code ${code}`}); ${next} takes its place`)

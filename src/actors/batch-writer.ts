@@ -112,6 +112,11 @@ export class BatchWriter {
     else if (this.#buffer.size === batchUnitsMax) this.#self?.send({ type: 'flush.due' })
   }
 
+  /** After the chart has stopped: nothing is taken any more, and nobody is left waiting. */
+  stop(): void {
+    this.#giveUp(0)
+  }
+
   /** Sends what lingers. */
   flush(): void {
     this.#self?.send({ type: 'flush.due' })

@@ -29,7 +29,7 @@ export interface RuntimeOptions {
   readonly backpressure?: 'wait' | 'reject'
   /** Crashes of one internal actor within the period before the runtime gives up. Default 5 in 60,000 ms. */
   readonly restart?: { readonly intensity?: number; readonly periodMs?: number }
-  /** Whether workers' heartbeats keep the process alive until `shutdown`. Default true. */
+  /** Whether the runtime keeps the process alive until `shutdown`. Default true. */
   readonly keepAlive?: boolean
   /** `fsync`: writes are acknowledged when they survive a power cut (`file:` only). Default `process-crash`. */
   readonly durability?: 'process-crash' | 'fsync'

@@ -10,71 +10,34 @@ import { taskLogic } from '../actors/task.ts'
 import { workerLogic } from '../actors/worker.ts'
 import { type Moment, momentOf } from '../domain/deadline.ts'
 import { MemorySyncError, quote } from '../domain/errors.ts'
-import { toJson } from '../domain/json.ts'
 import { assertId, type Keys, keysOf } from '../domain/key.ts'
-import { compareInQueue, type TaskRecord } from '../domain/task-record.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { TaskRecord } from '../domain/task-record.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { PostEvent } from '../ports/post.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store, Stored } from '../ports/store.ts'
-import { Dispatcher, type WorkerSlot } from './dispatcher.ts'
+import { assertEvent, drivenEventOf, parseAddress, type TaskCommand, taskCommandOf } from './commands.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { type Explanation, explain } from './explain.ts'
-import { HandlerRunner, type Handlers } from './handlers.ts'
+import { HandlerRunner } from './handlers.ts'
 import { Journal } from './journal.ts'
 import { Memory } from './memory.ts'
 import type { CheckedOptions } from './options.ts'
+import { Queue } from './queue.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Supervisor } from './supervisor.ts'
 import { Sweeper } from './sweeper.ts'
 import type { TaskSpec } from './task-spec.ts'
-import { type DeadLetterTask, type TaskCommand, type TaskHandle, Tasks, unknownTask } from './tasks.ts'
+import { type TaskHandle, Tasks, unknownTask } from './tasks.ts'
+import { type WorkerHandle, type WorkerOptions, Workers } from './workers.ts'
 
 /** After the abort of their signals, handlers have so long to end before their tasks are handed back. */
 export const abortGraceMs = 2000
 /** How long shutdown waits for the store to take what is left. */
 export const flushDeadlineMs = 5000
+const aliveTimerMs = 3_600_000
 export const drainMsDefault = 30_000
-export const capacityMax = 10_000
-/** Ready tasks that `queue.view()` names. */
-export const queueShownMax = 100
-
-export interface HandlerWorkerOptions {
-  /** Default: the runtime's worker id and a number. */
-  readonly id?: string
-  /** Tasks at once. Default 1. */
-  readonly capacity?: number
-  /** By task type. */
-  readonly handlers: Handlers
-}
-
-/** Its tasks wait in `processing` for `task.progress`, `task.complete` and `task.fail`. */
-export interface DrivenWorkerOptions {
-  readonly id?: string
-  readonly capacity?: number
-  readonly driven: true
-  /** Default: tasks of any type. */
-  readonly types?: readonly string[]
-}
-
-export type WorkerOptions = HandlerWorkerOptions | DrivenWorkerOptions
-
-export interface WorkerHandle {
-  readonly id: string
-  /** Takes no more tasks; settles when its running ones have ended and it is offline. */
-  drain(): Promise<void>
-}
-
-export interface QueueSnapshot {
-  readonly pending: number
-  readonly processing: number
-  readonly completed: number
-  readonly failed: number
-  readonly cancelled: number
-  /** The first in queue order, at most {@link queueShownMax}; blocked and delayed ones among them. */
-  readonly next: readonly { readonly id: string; readonly type: string | null; readonly priority: number }[]
-}
-
 export interface RuntimeParts {
   readonly options: CheckedOptions
   readonly store: Store
@@ -87,10 +50,7 @@ export interface RuntimeParts {
   readonly incarnation: string
 }
 
-interface Worker extends WorkerSlot {
-  readonly handlers: Handlers | null
-  readonly whenOffline: Promise<void>
-}
+type DrivenCommand = Exclude<TaskCommand, { type: 'task.cancel' }>
 
 type State = 'opening' | 'open' | 'draining' | 'closed' | 'failed'
 
@@ -101,6 +61,8 @@ export class Runtime {
   readonly incarnation: string
   /** The shared memory. */
   readonly memory: Memory
+  /** What waits, what failed, and replaying it. */
+  readonly queue: Queue
   readonly #parts: RuntimeParts
   readonly #keys: Keys
   readonly #supervisor: Supervisor
@@ -111,14 +73,13 @@ export class Runtime {
   readonly #dispatcher: Dispatcher
   readonly #tasks: Tasks
   readonly #sweeper: Sweeper
-  readonly #workers = new Map<string, Worker>()
+  readonly #workers: Workers
   readonly #problemListeners = new Set<(error: MemorySyncError) => void>()
   readonly #opening: Promise<void>
-  readonly #workerLogic
   #state: State = 'opening'
   #failure: MemorySyncError | null = null
   #problems = 0
-  #workersSpawned = 0
+  #aliveTimer: Timer | null = null
   #breakerKnowsFailure = false
   #closing: Promise<void> | null = null
 
@@ -131,7 +92,7 @@ export class Runtime {
     const keys = keysOf(options.namespace)
     this.#keys = keys
     const report = (error: MemorySyncError): void => this.#report(error)
-    const now = (): Moment => ({ ...momentOf(clock), wallMs: this.#journal.nowMs() })
+    const now = (): Moment => this.#now()
     this.#supervisor = new Supervisor({
       clock,
       restart: options.restart,
@@ -175,7 +136,7 @@ export class Runtime {
       leaseMs: options.taskLeaseMs,
       now,
       report,
-      handlerOf: (id) => this.#handlerOf(id),
+      handlerOf: (id) => this.#workers.handlerOf(id),
     })
     const runner = this.#runner
     this.#dispatcher = new Dispatcher({
@@ -215,14 +176,26 @@ export class Runtime {
       deliver: (record, command) => this.#deliver(record, command),
     })
     this.#sweeper = new Sweeper({ store, clock, random, keys, remember, report })
-    this.#workerLogic = workerLogic({
-      remember,
-      clock,
+    this.queue = new Queue(this.#tasks, this.#sweeper, () => this.#usable())
+    this.#workers = new Workers({
+      workerId: parts.workerId,
+      incarnation: parts.incarnation,
+      keys,
       heartbeatIntervalMs: options.heartbeatIntervalMs,
-      keepAlive: options.keepAlive,
+      supervisor: this.#supervisor,
+      dispatcher: this.#dispatcher,
       nowMs: () => this.#journal.nowMs(),
-      askForTasks: (id) => this.#askForTasks(id),
+      isOpen: () => this.#isOpen(),
+      logic: workerLogic({
+        remember,
+        clock,
+        heartbeatIntervalMs: options.heartbeatIntervalMs,
+        keepAlive: options.keepAlive,
+        nowMs: () => this.#journal.nowMs(),
+        askForTasks: (id) => this.#workers.askForTasks(id),
+      }),
     })
+    this.#stayAlive()
     this.#opening = this.#open()
     // Every caller hears of a failure; nobody calling is no reason to bring the host down.
     this.#opening.catch(() => {})
@@ -255,37 +228,19 @@ export class Runtime {
 
   /** Starts a worker actor in this process. It takes tasks as soon as it is registered. @throws `invalid_option`, `closed` */
   spawnWorker(options: WorkerOptions): WorkerHandle {
-    this.#assertOpen()
-    const worker = this.#checkWorker(options)
-    this.#workers.set(worker.slot.id, worker.slot)
-    // A store that fails to open reaches every call; a worker then never starts.
-    this.#opening.then(() => this.#startWorker(worker.slot, worker.offline)).catch(worker.offline)
-    return { id: worker.slot.id, drain: () => this.#drainWorker(worker.slot) }
+    if (!this.#isOpen()) throw this.#closedError()
+    return this.#workers.spawn(options, this.#opening)
   }
 
   /** Puts a task into the queue; settles when that is committed. An id that exists gives the existing task. */
   submit(spec: TaskSpec): Promise<TaskHandle> {
-    if (this.#state !== 'open' && this.#state !== 'opening') return Promise.reject(this.#closedError())
+    if (!this.#isOpen()) return Promise.reject(this.#closedError())
     return this.#tasks.submit(spec)
   }
 
   /** A task by its id, wherever it was submitted. */
   task(id: string): TaskHandle {
     return this.#tasks.handle(id)
-  }
-
-  readonly queue = {
-    /** Counts, and what comes next; reads all records. */
-    view: (): Promise<QueueSnapshot> => this.#queueView(),
-    /** Failed tasks. */
-    deadLetters: (): AsyncGenerator<DeadLetterTask> => this.#tasks.deadLetters(),
-    /** An ended task goes to the end of the queue again, with all its attempts. */
-    replay: (id: string): Promise<TaskHandle> => this.#tasks.replay(id),
-    /** Removes what is past its retention now, instead of at the next sweep. Returns how much that was. */
-    sweep: async (): Promise<number> => {
-      await this.#usable()
-      return this.#sweeper.sweep()
-    },
   }
 
   /**
@@ -295,28 +250,19 @@ export class Runtime {
    * outside or that lives in another process
    */
   async send(address: string, event: PostEvent): Promise<void> {
-    const type: unknown = event?.type
-    if (typeof type !== 'string')
-      throw new MemorySyncError('invalid_option', `an event must be an object with a type, got ${quote(event)}`)
-    if (type.startsWith('xstate.')) {
-      throw new MemorySyncError(
-        'invalid_option',
-        `the event type ${quote(type)} is reserved: types that start with "xstate." are the machinery's own`,
-      )
-    }
-    const [kind, id] = splitAddress(address)
-    if (kind === 'task') return this.#tasks.send(id, commandOf(event))
-    const worker = this.#workers.get(id)
-    if (worker === undefined) {
+    assertEvent(event)
+    const { kind, id } = parseAddress(address)
+    if (kind === 'task') return this.#tasks.send(id, taskCommandOf(event))
+    if (!this.#workers.has(id)) {
       throw new MemorySyncError(
         'not_supported',
         `worker ${quote(id)} is not in this process; only its own process can send it events`,
       )
     }
-    if (type !== 'worker.drain') {
-      throw new MemorySyncError('not_supported', `a worker takes "worker.drain" from outside, not ${quote(type)}`)
+    if (event.type !== 'worker.drain') {
+      throw new MemorySyncError('not_supported', `a worker takes "worker.drain" from outside, not ${quote(event.type)}`)
     }
-    void this.#drainWorker(worker)
+    void this.#workers.drain(id)
   }
 
   /** Why a task is where it is. @throws `invalid_key` when there is no such task */
@@ -324,11 +270,11 @@ export class Runtime {
     const seen = await this.#tasks.seen(assertId(id, 'task id'))
     if (seen === null) throw unknownTask(id)
     return explain(seen, {
-      now: () => ({ ...momentOf(this.#parts.clock), wallMs: this.#journal.nowMs() }),
+      now: () => this.#now(),
       leaseLeftMs: (current) => this.#dispatcher.leaseLeftMs(current),
       isHosted: (taskId) => this.#dispatcher.workerOf(taskId) !== undefined,
       statusOf: async (taskId) => (await this.#tasks.seen(taskId))?.record.status ?? 'unknown',
-      typesHere: this.#typesHere(),
+      typesHere: this.#workers.types(),
     })
   }
 
@@ -351,9 +297,15 @@ export class Runtime {
     return this.shutdown()
   }
 
+  /** Waiting for a result holds no handle of its own: without this the process would end under its waiter. */
+  #stayAlive(): void {
+    const { keepAlive } = this.#parts.options
+    if (keepAlive) this.#aliveTimer = this.#parts.clock.setTimer(aliveTimerMs, () => this.#stayAlive())
+  }
+
   async #open(): Promise<void> {
     await this.#parts.store.open()
-    const { supervisor } = { supervisor: this.#supervisor }
+    const supervisor = this.#supervisor
     if (this.#state !== 'opening') return
     supervisor.start({
       address: 'circuit-breaker',
@@ -422,8 +374,12 @@ export class Runtime {
     return Promise.reject(this.#closedError())
   }
 
-  #assertOpen(): void {
-    if (this.#state !== 'open' && this.#state !== 'opening') throw this.#closedError()
+  #isOpen(): boolean {
+    return this.#state === 'open' || this.#state === 'opening'
+  }
+
+  #now(): Moment {
+    return { ...momentOf(this.#parts.clock), wallMs: this.#journal.nowMs() }
   }
 
   #closedError(): MemorySyncError {
@@ -462,103 +418,11 @@ export class Runtime {
 
   #escalate(address: string, error: MemorySyncError): void {
     if (address.startsWith('worker/')) {
-      const id = address.slice('worker/'.length)
-      this.#workers.delete(id)
-      this.#dispatcher.removeWorker(id)
+      this.#workers.forget(address.slice('worker/'.length))
       return
     }
     this.#failure = error
     void this.shutdown({ drainMs: 0 })
-  }
-
-  #checkWorker(options: WorkerOptions): { slot: Worker; offline: () => void } {
-    if (options === null || typeof options !== 'object') throw invalidWorker('the options', options, 'an object')
-    for (const member of Object.keys(options)) {
-      if (!workerMembers.has(member)) throw invalidWorker(`option "${member}"`, '', `one of ${[...workerMembers].join(', ')}`)
-    }
-    const { capacity = 1 } = options
-    if (!Number.isInteger(capacity) || capacity < 1 || capacity > capacityMax) {
-      throw invalidWorker('capacity', capacity, `an integer from 1 to ${capacityMax}`)
-    }
-    const id = options.id === undefined ? `${this.workerId}.${++this.#workersSpawned}` : assertId(options.id, 'worker id')
-    if (this.#workers.has(id)) throw new MemorySyncError('invalid_option', `this runtime already has a worker ${quote(id)}`)
-    const handlers = 'handlers' in options ? options.handlers : null
-    const isDriven = 'driven' in options && options.driven === true
-    if ((handlers === null) !== isDriven) throw invalidWorker('a worker', '', 'given either handlers or driven: true')
-    for (const [type, handler] of Object.entries(handlers ?? {})) {
-      assertId(type, 'task type')
-      if (typeof handler !== 'function') throw invalidWorker(`handlers[${quote(type)}]`, handler, 'a function')
-    }
-    let offline = (): void => {}
-    const whenOffline = new Promise<void>((resolve) => {
-      offline = resolve
-    })
-    const types = handlers === null ? ('types' in options ? (options.types ?? null) : null) : Object.keys(handlers)
-    if (types !== null && types.length === 0) throw invalidWorker('a worker', '', 'given at least one handler or type')
-    const slot: Worker = {
-      id,
-      address: `worker/${id}`,
-      types: types?.map((type) => assertId(type, 'task type')) ?? null,
-      capacity,
-      handlers,
-      running: 0,
-      takesTasks: false,
-      whenOffline,
-    }
-    return { slot, offline }
-  }
-
-  #startWorker(worker: Worker, offline: () => void): void {
-    if (this.#state !== 'open' && this.#state !== 'opening') {
-      offline()
-      return
-    }
-    const { heartbeatIntervalMs } = this.#parts.options
-    this.#dispatcher.addWorker(worker)
-    this.#supervisor.start({
-      address: worker.address,
-      restart: 'permanent',
-      logic: this.#workerLogic,
-      input: {
-        id: worker.id,
-        incarnation: this.incarnation,
-        prefix: this.#keys.worker(worker.id, 'status').slice(0, -'/status'.length),
-        capacity: worker.capacity,
-        types: worker.types,
-        heartbeatTtlSeconds: Math.max(30, Math.ceil((6 * heartbeatIntervalMs) / 1000)),
-        startedMs: this.#journal.nowMs(),
-      },
-      onEnd: () => {
-        this.#workers.delete(worker.id)
-        this.#dispatcher.removeWorker(worker.id)
-        offline()
-      },
-    })
-  }
-
-  #drainWorker(worker: Worker): Promise<void> {
-    worker.takesTasks = false
-    this.#supervisor.tell(worker.address, { type: 'worker.drain' })
-    return worker.whenOffline
-  }
-
-  #askForTasks(id: string): void {
-    const worker = this.#workers.get(id)
-    if (worker === undefined) return
-    if (this.#state === 'open' || this.#state === 'opening') worker.takesTasks = true
-    this.#dispatcher.schedule()
-  }
-
-  #handlerOf(taskId: string) {
-    const slot = this.#dispatcher.workerOf(taskId)
-    const worker = slot === undefined ? undefined : this.#workers.get(slot.id)
-    if (worker === undefined || worker.handlers === null) return null
-    const { handlers } = worker
-    return (task: Parameters<Handlers[string]>[0]): unknown => {
-      const handler = Object.hasOwn(handlers, task.type) ? handlers[task.type] : undefined
-      if (handler === undefined) throw new MemorySyncError('not_supported', `no handler for the task type ${quote(task.type)}`)
-      return handler(task)
-    }
   }
 
   /** The actor of a task that went back to its record is dropped. */
@@ -570,85 +434,34 @@ export class Runtime {
     })
   }
 
-  #deliver(record: TaskRecord, command: TaskCommand): void {
+  /** To the actor of a driven task that lives here. */
+  #deliver(record: TaskRecord, command: DrivenCommand): void {
     const worker = this.#dispatcher.workerOf(record.id)
+    const only = `it takes "task.cancel", not ${quote(command.type)}`
     if (worker === undefined) {
       const where =
         record.status === 'processing' ? `runs at worker ${quote(record.owner)} in another process` : `is ${record.status}`
+      throw new MemorySyncError('not_supported', `task ${quote(record.id)} ${where}: ${only}`)
+    }
+    if (!this.#workers.isDriven(worker.id)) {
       throw new MemorySyncError(
         'not_supported',
-        `task ${quote(record.id)} ${where}: it takes "task.cancel", not ${quote(command.type)}`,
+        `task ${quote(record.id)} is run by a handler of worker ${quote(worker.id)}: ${only}`,
       )
     }
-    if (this.#workers.get(worker.id)?.handlers !== null) {
-      throw new MemorySyncError(
-        'not_supported',
-        `task ${quote(record.id)} is run by a handler of worker ${quote(worker.id)}: it takes "task.cancel", not ${quote(command.type)}`,
-      )
-    }
-    const now: Moment = { ...momentOf(this.#parts.clock), wallMs: this.#journal.nowMs() }
-    const address = `task/${record.id}`
-    if (command.type === 'task.complete') {
-      this.#supervisor.tell(address, {
-        type: command.type,
-        output: command.output === undefined ? null : toJson(command.output),
-        now,
-      })
-    } else if (command.type === 'task.progress') {
-      const { percent, note = null } = command
-      if (!(Number.isFinite(percent) && percent >= 0 && percent <= 100)) {
-        throw new MemorySyncError('invalid_value', `progress must be a number from 0 to 100, got ${quote(percent)}`)
-      }
-      this.#supervisor.tell(address, { type: command.type, percent, note, now })
-    } else if (command.type === 'task.fail') {
-      const error = { name: 'Error', message: String(command.message), reason: 'reported' }
-      this.#supervisor.tell(address, {
-        type: command.type,
-        error,
-        now,
-        chance: this.#parts.random.next(),
-        isFinal: command.isFinal === true,
-      })
-    }
-  }
-
-  #typesHere(): ReadonlySet<string> | null {
-    const types = new Set<string>()
-    for (const worker of this.#workers.values()) {
-      if (worker.types === null) return null
-      for (const type of worker.types) types.add(type)
-    }
-    return types
-  }
-
-  async #queueView(): Promise<QueueSnapshot> {
-    const counts = { pending: 0, processing: 0, completed: 0, failed: 0, cancelled: 0 }
-    let next: Pick<TaskRecord, 'id' | 'type' | 'priority' | 'enqueued'>[] = []
-    for await (const { record } of this.#tasks.records()) {
-      counts[record.status]++
-      if (record.status !== 'pending') continue
-      next.push({ id: record.id, type: record.type, priority: record.priority, enqueued: record.enqueued })
-      if (next.length >= queueShownMax * 20) next = next.sort(compareInQueue).slice(0, queueShownMax)
-    }
-    next = next.sort(compareInQueue).slice(0, queueShownMax)
-    return { ...counts, next: next.map(({ id, type, priority }) => ({ id, type, priority })) }
+    this.#supervisor.tell(`task/${record.id}`, drivenEventOf(command, this.#now(), this.#parts.random.next()))
   }
 
   async #shutdown(drainMs: number): Promise<void> {
     const wasOpen = this.#state === 'open'
     this.#state = this.#failure === null ? 'draining' : 'failed'
     if (!wasOpen) this.#abandonOpening()
-    const workers = [...this.#workers.values()]
-    for (const worker of workers) {
-      worker.takesTasks = false
-      this.#supervisor.tell(worker.address, { type: 'worker.drain' })
-    }
+    const whenOffline = this.#workers.drainAll()
     await this.#drainTasks(drainMs)
-    const offline = workers
-      .filter((worker) => this.#supervisor.get(worker.address) !== undefined)
-      .map((worker) => worker.whenOffline)
-    await this.#within(flushDeadlineMs, Promise.all(offline))
+    await this.#within(flushDeadlineMs, whenOffline())
     await this.#drainWriter()
+    this.#writer.stop()
+    this.#aliveTimer?.cancel()
     this.#state = this.#failure === null ? 'closed' : 'failed'
     this.#sweeper.stop()
     this.#supervisor.tell('sync', { type: 'sync.stop' })
@@ -667,7 +480,7 @@ export class Runtime {
     if (await this.#within(drainMs, idle)) return
     this.#runner.each((task) => this.#runner.abort(task, 'the runtime is shutting down'))
     if (await this.#within(abortGraceMs, idle)) return
-    const now: Moment = { ...momentOf(this.#parts.clock), wallMs: this.#journal.nowMs() }
+    const now = this.#now()
     this.#runner.each((task) => task.send({ type: 'drain.elapsed', now }))
     await this.#within(flushDeadlineMs, idle)
   }
@@ -700,34 +513,3 @@ export class Runtime {
 
 const opened = Promise.resolve()
 const breakerEvent = { closed: 'breaker.closed', open: 'breaker.opened', 'half-open': 'breaker.halfOpened' } as const
-const workerMembers: ReadonlySet<string> = new Set(['id', 'capacity', 'handlers', 'driven', 'types'])
-
-function invalidWorker(what: string, value: unknown, expected: string): MemorySyncError {
-  return new MemorySyncError('invalid_option', `${what} must be ${expected}${value === '' ? '' : `, got ${quote(value)}`}`)
-}
-
-function splitAddress(address: unknown): ['task' | 'worker', string] {
-  const [kind, ...rest] = typeof address === 'string' ? address.split('/') : []
-  if ((kind === 'task' || kind === 'worker') && rest.length === 1) return [kind, assertId(rest[0], `${kind} id`)]
-  throw new MemorySyncError('not_supported', `events can be sent to "task/<id>" and "worker/<id>", not to ${quote(address)}`)
-}
-
-function commandOf(event: PostEvent): TaskCommand {
-  switch (event.type) {
-    case 'task.cancel':
-      return { type: event.type, reason: typeof event.reason === 'string' ? event.reason : 'cancelled' }
-    case 'task.complete':
-      return { type: event.type, output: event.output }
-    case 'task.progress': {
-      const note = event.note
-      return { type: event.type, percent: Number(event.percent), ...(typeof note === 'string' ? { note } : {}) }
-    }
-    case 'task.fail':
-      return { type: event.type, message: String(event.message ?? 'failed'), isFinal: event.isFinal === true }
-    default:
-      throw new MemorySyncError(
-        'not_supported',
-        `a task takes task.cancel, task.progress, task.complete and task.fail from outside, not ${quote(event.type)}`,
-      )
-  }
-}

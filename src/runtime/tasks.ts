@@ -14,6 +14,7 @@ import { cancelAsked, isEnded, replayed, type TaskRecord } from '../domain/task-
 import { emptyVersion } from '../domain/version-vector.ts'
 import { always, type Intent, ifAbsent } from '../domain/write.ts'
 import type { Store, Stored } from '../ports/store.ts'
+import type { TaskCommand } from './commands.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Journal } from './journal.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -32,14 +33,6 @@ export interface TaskStatusEvent {
   readonly revision: number
   readonly record: TaskRecord
 }
-
-/** Events that a task takes from outside. */
-export type TaskCommand =
-  | { readonly type: 'task.cancel'; readonly reason?: string }
-  /** Driven tasks only, like the two below. Percent from 0 to 100. */
-  | { readonly type: 'task.progress'; readonly percent: number; readonly note?: string }
-  | { readonly type: 'task.complete'; readonly output?: unknown }
-  | { readonly type: 'task.fail'; readonly message: string; readonly isFinal?: boolean }
 
 /** A task by its id. It holds nothing else. */
 export interface TaskHandle {
@@ -79,7 +72,7 @@ export interface TasksHands extends SpecHands {
   room(): Promise<void> | null
   now(): Moment
   /** Delivers to an actor of this runtime. @throws `not_supported`, `invalid_option` */
-  deliver(record: TaskRecord, command: TaskCommand): void
+  deliver(record: TaskRecord, command: Exclude<TaskCommand, { type: 'task.cancel' }>): void
 }
 
 export class Tasks {

@@ -2,8 +2,9 @@
  * Stores by URL, and where the default one lies. The one place that knows every adapter; only those who assemble things (the
  * runtime's factory, the manager, the CLI) import it.
  */
-import { statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { MemorySyncError, quote } from '../domain/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -50,7 +51,7 @@ export function openStore(store: string | Store | undefined, options: OpenStoreO
       return memoryStore(rest === '' ? { clock } : { clock, name: rest })
     case 'file':
       return fileStore({
-        directory: rest === '' ? defaultDirectory(cwd) : resolve(cwd, directoryOf(rest)),
+        directory: rest === '' ? defaultDirectory(cwd) : resolve(cwd, directoryOf(url)),
         clock,
         ...(logger === undefined ? {} : { logger }),
         ...(durability === undefined ? {} : { durability }),
@@ -94,15 +95,30 @@ function nearest(start: string, isIt: (directory: string) => boolean): string | 
   }
 }
 
-/** `file:///a/b` and `file:/a/b` are the same place; `file:a/b` is relative. */
-function directoryOf(rest: string): string {
-  return rest.startsWith('///') ? rest.slice(2) : rest
+/** `file:///a%20b` is a URL as the web has them, `file:/a b` and `file:a` are plain paths behind a scheme. */
+function directoryOf(url: string): string {
+  const rest = url.slice(url.indexOf(':') + 1)
+  if (!rest.startsWith('//')) return rest
+  try {
+    return fileURLToPath(url)
+  } catch (cause) {
+    throw new MemorySyncError('invalid_option', `${quote(url)} names no directory; write file:<directory>`, { cause })
+  }
 }
 
 function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
+  return statOf(path) !== undefined
 }
 
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  return statOf(path)?.isDirectory() === true
+}
+
+/** What we may not look at is taken for absent: the search goes on above it. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch {
+    return undefined
+  }
 }

@@ -63,3 +63,9 @@ export function stateNames(states: AnyStateMachine['states'], prefix = ''): stri
     Object.keys(node.states).length === 0 ? [prefix + node.key] : stateNames(node.states, `${prefix}${node.key}.`),
   )
 }
+
+/** The events of a chart's `after` transitions, which a clock would send. */
+export function delayedEvents<M extends AnyStateMachine>(machine: M): EventFromLogic<M>[] {
+  const types: string[] = machine.events
+  return types.filter((type) => type.startsWith('xstate.after.')).map((type) => ({ type }) as EventFromLogic<M>)
+}

@@ -1,0 +1,76 @@
+/** The job's outcome as data, and as text for people. Computes nothing that was not counted elsewhere. */
+import type { Takeover } from './board.ts'
+import type { Listing } from './files.ts'
+
+export interface Summary {
+  readonly directory: string
+  readonly store: string
+  readonly files: number
+  readonly leftOut: Listing['leftOut']
+  readonly lines: number
+  readonly words: number
+  readonly bytes: number
+  readonly packedBytes: number
+  readonly distinctWords: number
+  readonly tasks: number
+  /** Handler starts: more than tasks, if some had to be started again. */
+  readonly attempts: number
+  readonly durationMs: number
+  readonly tasksPerSecond: number
+  /** Tasks that each worker has ended. */
+  readonly tasksByWorker: Readonly<Record<string, number>>
+  /** The worker that was killed and the tasks that it then had in its hands. */
+  readonly killed: { readonly worker: string; readonly tasks: readonly string[] } | null
+  readonly takeovers: readonly (Takeover & { readonly what: string })[]
+  readonly check: { readonly isEqual: boolean; readonly differences: readonly string[]; readonly plainMs: number }
+}
+
+export function summaryText(summary: Summary): string {
+  const { leftOut, killed, takeovers, check } = summary
+  const reasons = Object.entries({ binary: leftOut.binary, 'too large': leftOut.tooLarge, unreadable: leftOut.unreadable })
+  const skipped = reasons.filter(([, count]) => count > 0).map(([reason, count]) => `${count} ${reason}`)
+  const lines = [
+    '',
+    ...table([
+      ['directory', summary.directory],
+      ['files', count(summary.files) + (skipped.length === 0 ? '' : ` (left out: ${skipped.join(', ')})`)],
+      ['lines', count(summary.lines)],
+      ['words', count(summary.words)],
+      ['bytes', `${count(summary.bytes)} (${count(summary.packedBytes)} packed)`],
+      ['distinct words', count(summary.distinctWords)],
+      ['tasks', count(summary.tasks)],
+      ['attempts', count(summary.attempts)],
+      ['duration', `${seconds(summary.durationMs)} (${count(summary.tasksPerSecond)} tasks/s)`],
+      ...Object.entries(summary.tasksByWorker).map(([worker, tasks]) => [`by ${worker}`, `${count(tasks)} tasks`] as const),
+      ['shared memory', summary.store],
+    ]),
+    '',
+  ]
+  if (killed !== null) lines.push(`${killed.worker} was killed with ${killed.tasks.length} tasks in its hands.`)
+  if (takeovers.length > 0) {
+    lines.push(`Taken over after the lease (${takeovers.length}):`)
+    lines.push(
+      ...table(takeovers.map(({ what, from, to, attempts }) => [`  ${what}`, `${from} -> ${to}, ended in attempt ${attempts}`])),
+    )
+  }
+  lines.push(
+    '',
+    check.isEqual
+      ? `OK: equal to a plain run in one process (which took ${seconds(check.plainMs)}, without packing).`
+      : `WRONG: differs from a plain run in one process:\n${check.differences.map((difference) => `  ${difference}`).join('\n')}`,
+  )
+  return lines.join('\n')
+}
+
+function table(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en')
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}

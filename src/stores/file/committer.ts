@@ -1,0 +1,317 @@
+/**
+ * Commits of one directory on their way to the store's thread and back: gathers the calls of an event-loop turn into chunks,
+ * keeps a few chunks in flight, settles each call on its receipts. Owns what is said when the thread dies. Knows no files.
+ *
+ * - C1 units reach the thread in the order of the calls, and receipts of a call are in the order of its units
+ * - C2 a call settles exactly once: on its receipts, or because nothing can be said of it
+ */
+import type { Entry } from '../../domain/entry.ts'
+import { MemorySyncError } from '../../domain/errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Logger } from '../../ports/logger.ts'
+import type { Durability, Receipt, Stored, Unit } from '../../ports/store.ts'
+import { encodeEntry } from '../../wire/entry-codec.ts'
+import { freezeEntry } from '../freeze-entry.ts'
+import { abortedError } from '../refusals.ts'
+import { type FlatItem, type FromThread, flattenWrite, type RefusedUnit, type ToThread } from './protocol.ts'
+
+/** A chunk is one transaction. It begins at the least, and grows while the disk is slow, so that a slow sync serves many. */
+const chunkUnitsMin = 64
+const chunkUnitsMax = 1024
+const chunkBytesMax = 4 * 1024 * 1024
+/** Longer round trips make chunks grow, shorter ones make them shrink. */
+const slowRoundTripMs = 4
+const fastRoundTripMs = 1
+/** One that the thread works on, one that waits for it: more would only make chunks smaller. */
+const chunksInFlightMax = 2
+/** Beyond this many units waiting, commits are refused with `backpressure`. */
+export const waitingUnitsMax = 100_000
+
+/** What the committer needs of a thread. */
+export interface CommitThread {
+  readonly isDead: boolean
+  post(message: ToThread): void
+  hold(): void
+  release(): void
+}
+
+export interface CommitterHost {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Reads a refused unit's stored text. @throws `corrupt`. */
+  decode(key: string, text: string, revision: number): Stored
+  /** Told of each chunk's own commits, in revision order. */
+  onCommitted(before: number, after: number, changes: readonly Stored[]): void
+  /** Nothing is in flight any more. */
+  onIdle(): void
+  /** A new thread after the last one died; rejects when there will be none. */
+  restart(): Promise<CommitThread>
+}
+
+export interface CommitOptions {
+  readonly durability: Durability
+  readonly entryBytesMax: number
+  readonly signal: AbortSignal | undefined
+}
+
+interface Call {
+  readonly receipts: (Receipt | undefined)[]
+  readonly options: CommitOptions
+  left: number
+  error: MemorySyncError | null
+  resolve(receipts: readonly Receipt[]): void
+  reject(error: MemorySyncError): void
+}
+
+interface Waiting {
+  readonly call: Call
+  readonly index: number
+  readonly unit: Unit
+  /** The unit as the thread takes it. */
+  readonly items: readonly FlatItem[]
+  readonly bytes: number
+}
+
+interface Chunk {
+  readonly units: readonly Waiting[]
+  readonly sentMs: number
+}
+
+export class Committer {
+  readonly #host: CommitterHost
+  #thread: CommitThread
+  #waiting: Waiting[] = []
+  /** Units before this index were sent. */
+  #sent = 0
+  readonly #inFlight = new Map<number, Chunk>()
+  #chunkUnits = chunkUnitsMin
+  #lastId = 0
+  #isPumping = false
+  #isRestarting = false
+  #onDrained: (() => void)[] = []
+
+  constructor(host: CommitterHost, thread: CommitThread) {
+    this.#host = host
+    this.#thread = thread
+  }
+
+  /** Chunks that the thread has not answered. */
+  get inFlight(): number {
+    return this.#inFlight.size
+  }
+
+  commit(units: readonly Unit[], options: CommitOptions): Promise<readonly Receipt[]> {
+    if (units.length === 0) return Promise.resolve([])
+    const waiting = this.#waiting.length - this.#sent
+    if (waiting + units.length > waitingUnitsMax && waiting > 0) {
+      const message = `${waiting} units wait to be committed, which is as many as the store keeps; commit fewer at once`
+      return Promise.reject(new MemorySyncError('backpressure', message))
+    }
+    return new Promise((resolve, reject) => {
+      const receipts: (Receipt | undefined)[] = new Array(units.length)
+      const call: Call = { receipts, options, left: units.length, error: null, resolve, reject }
+      for (let index = 0; index < units.length; index++) this.#enqueue(call, index, units[index] as Unit)
+      this.#schedule()
+    })
+  }
+
+  /** Settles when nothing waits and nothing is in flight. */
+  drained(): Promise<void> {
+    if (this.#isDrained()) return Promise.resolve()
+    return new Promise((resolve) => this.#onDrained.push(resolve))
+  }
+
+  onMessage(message: FromThread): void {
+    if (message.type !== 'receipts' && message.type !== 'broken') return
+    const chunk = this.#inFlight.get(message.id)
+    if (chunk === undefined) return
+    this.#inFlight.delete(message.id)
+    this.#thread.release()
+    this.#adapt(this.#host.clock.monotonicMs() - chunk.sentMs)
+    // The next chunk goes out before anybody hears of this one: the thread must not wait for what they do.
+    this.#pump()
+    if (message.type === 'receipts') this.#settle(chunk, message.before, message.after, message.results)
+    else this.#fail(chunk.units, brokenError(message.isUndone, message.message))
+    this.#afterAnswer()
+  }
+
+  /** Chunks that the thread had are neither known to be committed nor known not to be. */
+  onDeath(reason: string): void {
+    const lost = [...this.#inFlight.values()]
+    this.#inFlight.clear()
+    this.#host.logger.warn('the store thread died', { reason, commitsInFlight: lost.length })
+    const message = `the store's thread died before it answered (${reason}); the write may or may not have happened`
+    for (const chunk of lost) this.#fail(chunk.units, new MemorySyncError('unknown_outcome', message))
+    this.#pump()
+    this.#afterAnswer()
+  }
+
+  #enqueue(call: Call, index: number, unit: Unit): void {
+    const items: FlatItem[] = []
+    let bytes = 0
+    try {
+      items.push(unit.length)
+      for (const { key, entry, condition, guard } of unit) {
+        const text = entry === null ? null : encodeEntry(freezeEntry(entry), call.options.entryBytesMax)
+        flattenWrite(items, key, text, condition, guard)
+        bytes += text === null ? 0 : text.length
+      }
+    } catch (cause) {
+      const message = 'a unit must be a list of writes { key, entry, condition, guard? }'
+      this.#settleUnit(call, index, { type: 'failed', error: MemorySyncError.from(cause, 'invalid_value', message) })
+      return
+    }
+    this.#waiting.push({ call, index, unit, items, bytes })
+  }
+
+  #schedule(): void {
+    if (this.#isPumping || this.#sent === this.#waiting.length) return
+    this.#isPumping = true
+    // After the promise jobs and the I/O of this turn: what they commit goes along.
+    this.#host.clock.defer(() => {
+      this.#isPumping = false
+      this.#pump()
+      this.#afterAnswer()
+    })
+  }
+
+  #pump(): void {
+    while (this.#inFlight.size < chunksInFlightMax) {
+      if (this.#sent === this.#waiting.length) return
+      if (this.#thread.isDead) {
+        this.#restart()
+        return
+      }
+      this.#send()
+    }
+  }
+
+  #send(): void {
+    const units: Waiting[] = []
+    const items: FlatItem[] = []
+    let bytes = 0
+    let isFlushed = false
+    while (this.#sent < this.#waiting.length && units.length < this.#chunkUnits && bytes < chunkBytesMax) {
+      const unit = this.#waiting[this.#sent++] as Waiting
+      const { signal, durability } = unit.call.options
+      if (signal?.aborted) {
+        this.#fail([unit], abortedError(signal))
+        continue
+      }
+      units.push(unit)
+      for (const item of unit.items) items.push(item)
+      bytes += unit.bytes
+      if (durability === 'fsync') isFlushed = true
+    }
+    if (this.#sent === this.#waiting.length) {
+      this.#waiting = []
+      this.#sent = 0
+    } else if (this.#sent > 4096) {
+      this.#waiting = this.#waiting.slice(this.#sent)
+      this.#sent = 0
+    }
+    if (units.length === 0) return
+    const id = ++this.#lastId
+    const { clock } = this.#host
+    this.#inFlight.set(id, { units, sentMs: clock.monotonicMs() })
+    this.#thread.hold()
+    this.#thread.post({ type: 'commit', id, nowMs: clock.wallMs(), isFlushed, units: items })
+  }
+
+  #adapt(roundTripMs: number): void {
+    if (roundTripMs >= slowRoundTripMs) this.#chunkUnits = Math.min(chunkUnitsMax, this.#chunkUnits * 2)
+    else if (roundTripMs <= fastRoundTripMs) this.#chunkUnits = Math.max(chunkUnitsMin, this.#chunkUnits >> 1)
+  }
+
+  #settle(chunk: Chunk, before: number, after: number, results: readonly (number | RefusedUnit)[]): void {
+    const changes: Stored[] = []
+    for (let index = 0; index < chunk.units.length; index++) {
+      const result = results[index]
+      const { unit } = chunk.units[index] as Waiting
+      if (typeof result !== 'number') continue
+      for (let write = 0; write < unit.length; write++) {
+        const { key, entry } = unit[write] as Unit[number]
+        if (entry !== null) changes.push({ key, entry: entry as Entry, revision: result + write })
+      }
+    }
+    // Watches first: whoever has a receipt may rely on that.
+    if (after > before) this.#host.onCommitted(before, after, changes)
+    for (let index = 0; index < chunk.units.length; index++) {
+      const { call, index: place } = chunk.units[index] as Waiting
+      this.#settleUnit(call, place, this.#receiptOf(results[index], call.options.durability))
+    }
+  }
+
+  #receiptOf(result: number | RefusedUnit | undefined, durability: Durability): Receipt {
+    if (typeof result === 'number') return { type: 'committed', revision: result, durability }
+    if (result === undefined) {
+      return { type: 'failed', error: new MemorySyncError('unknown_outcome', "the store's thread gave no receipt") }
+    }
+    const { refusal, text, revision } = result
+    if (refusal.type === 'failed') {
+      const details = refusal.key === undefined ? {} : { key: refusal.key }
+      return { type: 'failed', error: new MemorySyncError(refusal.code, refusal.message, details) }
+    }
+    const place = refusal.type === 'conflict' ? refusal.key : refusal.scope
+    let stored: Stored | null
+    try {
+      stored = text === null ? null : this.#host.decode(place, text, revision)
+    } catch (error) {
+      return { type: 'failed', error: MemorySyncError.from(error, 'corrupt') }
+    }
+    return refusal.type === 'conflict' ? { type: 'conflict', key: place, stored } : { type: 'stale-epoch', scope: place, stored }
+  }
+
+  #fail(units: readonly Waiting[], error: MemorySyncError): void {
+    for (const { call, index } of units) {
+      call.error = error
+      this.#settleUnit(call, index, { type: 'failed', error })
+    }
+  }
+
+  #settleUnit(call: Call, index: number, receipt: Receipt): void {
+    call.receipts[index] = receipt
+    if (--call.left > 0) return
+    const receipts = call.receipts as Receipt[]
+    // A call whose units went in several chunks may know of some of them: then it tells.
+    const { error } = call
+    if (error !== null && receipts.every((one) => one.type === 'failed' && one.error === error)) call.reject(error)
+    else call.resolve(receipts)
+  }
+
+  #restart(): void {
+    if (this.#isRestarting) return
+    this.#isRestarting = true
+    this.#host.restart().then(
+      (thread) => {
+        this.#isRestarting = false
+        this.#thread = thread
+        this.#pump()
+      },
+      (cause: unknown) => {
+        this.#isRestarting = false
+        const waiting = this.#waiting.slice(this.#sent)
+        this.#waiting = []
+        this.#sent = 0
+        this.#fail(waiting, MemorySyncError.from(cause, 'store_unavailable'))
+        this.#afterAnswer()
+      },
+    )
+  }
+
+  #isDrained(): boolean {
+    return this.#inFlight.size === 0 && this.#sent === this.#waiting.length
+  }
+
+  #afterAnswer(): void {
+    if (!this.#isDrained()) return
+    this.#host.onIdle()
+    for (const resolve of this.#onDrained.splice(0)) resolve()
+  }
+}
+
+function brokenError(isUndone: boolean, message: string): MemorySyncError {
+  return isUndone
+    ? new MemorySyncError('store_unavailable', `the store could not write, nothing was changed: ${message}`)
+    : new MemorySyncError('unknown_outcome', `the store failed while writing, the write may or may not have happened: ${message}`)
+}
