@@ -88,11 +88,14 @@ export class Memory {
     return new Memory(this.#hands, guard)
   }
 
-  /** The value, or null when there is none, it was deleted, or has expired. A failed read rejects. Deep-frozen. */
-  async get(key: string): Promise<Json> {
+  /**
+   * The value, deep-frozen, or null when there is none, it was deleted, or has expired. A failed read rejects. `Value` is
+   * the caller's word; nothing checks it.
+   */
+  async get<Value = Json>(key: string): Promise<Value | null> {
     assertKey(key)
-    if (this.#pending.has(key)) return this.#pending.get(key) ?? null
-    return (await this.#read(key))?.entry.value ?? null
+    const value = this.#pending.has(key) ? this.#pending.get(key) : (await this.#read(key))?.entry.value
+    return (value ?? null) as Value | null
   }
 
   /** The value with its version, writer, time and revision; null where `get` gives null. */

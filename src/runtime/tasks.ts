@@ -38,11 +38,11 @@ export interface TaskStatusEvent {
 export interface TaskHandle {
   readonly id: string
   /**
-   * The output once the task has completed, in whatever process.
+   * The output once the task has completed, in whatever process. `Output` is the caller's word; nothing checks it.
    *
    * @throws `task_failed` (its `cause` tells the last error), `aborted` when it was cancelled or `signal` aborts, `closed`
    */
-  result(options?: { readonly signal?: AbortSignal }): Promise<Json>
+  result<Output = Json>(options?: { readonly signal?: AbortSignal }): Promise<Output>
   /** Settles when the task has taken the event. @throws `not_supported` when it runs in another process or cannot take it. */
   send(command: TaskCommand): Promise<void>
   /** Its record now; null when there is none (any more). */
@@ -329,8 +329,8 @@ class Handle implements TaskHandle {
     this.id = id
   }
 
-  result(options: { readonly signal?: AbortSignal } = {}): Promise<Json> {
-    return this.#tasks.result(this.id, options.signal)
+  async result<Output = Json>(options: { readonly signal?: AbortSignal } = {}): Promise<Output> {
+    return (await this.#tasks.result(this.id, options.signal)) as Output
   }
 
   send(command: TaskCommand): Promise<void> {
