@@ -107,7 +107,7 @@ async function runJob(directory: string, listing: Listing, store: string, args: 
     const durationMs = performance.now() - startedMs
     const killed = await killing
     await board.until(() => board.ended === tasks.length)
-    const facts = results.slice(0, listing.files.length) as readonly FileResult[]
+    const facts = results.slice(0, listing.files.length).map((result) => result as FileResult)
     const index = await indexOf(runtime, plan)
 
     progress.note('checking the result against a plain run in one process')

@@ -25,7 +25,7 @@ export interface FileInput {
 }
 
 /** The file's part of the index is not in it: that lies at {@link partKey}. */
-export interface FileResult extends TextFacts {
+export type FileResult = TextFacts & {
   /** Size after compression, chunk by chunk: how much the text repeats itself. */
   readonly packedBytes: number
 }

@@ -9,7 +9,7 @@ export const linesPerPostingMax = 5
 /** Longer words are cut: encoded blobs are one endless word. */
 export const wordLengthMax = 64
 
-export interface TextFacts {
+export type TextFacts = {
   readonly bytes: number
   readonly lines: number
   readonly words: number

@@ -1,6 +1,6 @@
 /** The common look of every command: its options, its examples and the exit codes in `--help`. Knows no command. */
 import { Command } from 'commander'
-import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts'
+import { exitCodesHelp } from './exit-codes.ts'
 import type { CommonOptions } from './session.ts'
 
 /** A command without its arguments and options yet. */
@@ -22,8 +22,3 @@ export function command(
 export function optionsOf<Options>(given: Command): Options & CommonOptions {
   return given.optsWithGlobals<Options & CommonOptions>()
 }
-
-/** Every action gives its exit code; `main.ts` ends the process with it. */
-export type Action = (cli: never) => Promise<ExitCode>
-
-export const { ok } = exitCodes

@@ -9,7 +9,7 @@ import type { Store } from '../ports/store.ts'
 import { createRuntime } from '../runtime/create-runtime.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { openStore } from '../stores/open.ts'
-import { notFound, storeNotOpened } from './exit-codes.ts'
+import { type ExitCode, notFound, storeNotOpened } from './exit-codes.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { Output } from './output.ts'
 
@@ -17,6 +17,8 @@ import type { Output } from './output.ts'
 export interface Cli {
   readonly output: Output
   readonly interrupts: Interrupts
+  /** What the process ends with, unless an error says otherwise. */
+  exitCode: ExitCode
 }
 
 export interface CommonOptions {

@@ -66,9 +66,11 @@ export class ChangeFeed implements WatchHost {
       this.#lagAll(before)
       return
     }
-    if (changes.length === 0) return
+    // Part of it was published already, read from the log.
+    const fresh = first <= before ? changes.filter((change) => change.revision > before) : changes
+    if (fresh.length === 0) return
     if (this.#liveByKey.size > 0) {
-      for (const change of changes) {
+      for (const change of fresh) {
         const watches = this.#liveByKey.get(change.key)
         if (watches !== undefined) for (const watch of watches) watch.offer([change], before)
       }
@@ -76,7 +78,7 @@ export class ChangeFeed implements WatchHost {
     for (const watches of this.#liveByPattern.values()) {
       let matching: readonly Stored[] | null = null
       for (const watch of watches) {
-        matching ??= matchingOf(watch.pattern, changes)
+        matching ??= matchingOf(watch.pattern, fresh)
         if (matching.length === 0) break
         watch.offer(matching, before)
       }

@@ -4,7 +4,7 @@
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { extname } from 'node:path'
+import { basename, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 type Question = { readonly id: number; readonly ask: string; readonly payload: unknown }
@@ -20,9 +20,11 @@ export function scriptPath(name: string): string {
   return fileURLToPath(new URL(`./${name}${extname(new URL(import.meta.url).pathname)}`, import.meta.url))
 }
 
-export function startPeer(script: string, execArgv: readonly string[] = []): Peer {
-  const child = fork(scriptPath(script), [], {
-    execArgv: [...process.execArgv, ...execArgv],
+/** @param path see {@link scriptPath}. @param execArgv flags of Node; default: those of this process. */
+export function startPeer(path: string, execArgv: readonly string[] = process.execArgv): Peer {
+  const script = basename(path)
+  const child = fork(path, [], {
+    execArgv: [...execArgv],
     serialization: 'advanced',
     // What a child prints must not mix with the figures.
     stdio: ['ignore', 2, 2, 'ipc'],

@@ -8,7 +8,13 @@ export function openRaw(directory: string): RawDatabase {
 }
 
 /** A conditional write. `put` settles when it is committed: it survives the process, not the machine. */
-export async function putIf(db: RawDatabase, key: string, text: string, version: number, ifVersion: number | null): Promise<void> {
+export async function putIf(
+  db: RawDatabase,
+  key: string,
+  text: string,
+  version: number,
+  ifVersion: number | null,
+): Promise<void> {
   // lmdb takes null for "only if there is none", which its types do not say.
   const isWritten = await db.put(key, text, version, ifVersion as number)
   if (!isWritten) throw new Error(`${key} was not at version ${ifVersion}`)

@@ -14,22 +14,20 @@ export type Work = (input: unknown) => Promise<unknown>
 
 function chartOf(work: Work) {
   return setup({
-    types: {} as {
-      context: RawContext
-      input: { input: unknown }
-      events: { type: 'task.claim' } | { type: 'write.committed' }
-      output: unknown
+    types: {
+      context: {} as RawContext,
+      input: {} as { readonly input: unknown },
+      events: {} as { type: 'task.claim' } | { type: 'write.committed' },
     },
     actors: { work: fromPromise<unknown, unknown>(({ input }) => work(input)) },
-    actions: {
-      countAttempt: assign({ attempts: ({ context }) => context.attempts + 1 }),
-    },
   }).createMachine({
     id: 'task',
     context: ({ input }) => ({ input: input.input, attempts: 0, output: null }),
     initial: 'pending',
     states: {
-      pending: { on: { 'task.claim': { target: 'claiming', actions: 'countAttempt' } } },
+      pending: {
+        on: { 'task.claim': { target: 'claiming', actions: assign({ attempts: ({ context }) => context.attempts + 1 }) } },
+      },
       claiming: { on: { 'write.committed': 'processing' } },
       processing: {
         invoke: {
@@ -43,7 +41,6 @@ function chartOf(work: Work) {
       completed: { type: 'final' },
       failed: { type: 'final' },
     },
-    output: ({ context }) => context.output,
   })
 }
 
@@ -70,7 +67,7 @@ export class RawTasks {
           if (snapshot.matches('settling')) actor.send({ type: 'write.committed' })
         },
         error: reject,
-        complete: () => resolve(actor.getSnapshot().output),
+        complete: () => resolve(actor.getSnapshot().context.output),
       })
       actor.start()
       actor.send({ type: 'task.claim' })

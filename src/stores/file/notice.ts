@@ -17,7 +17,7 @@ const blindPollMs = 25
 
 export class CommitNotice {
   readonly #clock: Clock
-  readonly #look: () => void
+  readonly #look: (isUrgent: boolean) => boolean
   readonly #logger: Logger
   readonly #path: string
   #watcher: FSWatcher | null = null
@@ -26,8 +26,11 @@ export class CommitNotice {
   #isWatching = false
   #isClosed = false
 
-  /** @param look is cheap and may be called at any time. */
-  constructor(path: string, look: () => void, clock: Clock, logger: Logger) {
+  /**
+   * @param look is cheap, may be called at any time, and says whether anybody wants to know. `isUrgent`: no later look follows
+   * soon.
+   */
+  constructor(path: string, look: (isUrgent: boolean) => boolean, clock: Clock, logger: Logger) {
     this.#path = path
     this.#look = look
     this.#clock = clock
@@ -67,21 +70,17 @@ export class CommitNotice {
 
   #onEvent(): void {
     this.#isWatching = true
-    this.#look()
-    if (this.#again === null) this.#armAgain(secondLookMs, () => this.#armAgain(thirdLookMs, () => {}))
+    if (!this.#look(false) || this.#again !== null || this.#isClosed) return
+    this.#lookAgain(secondLookMs, false, () => this.#lookAgain(thirdLookMs, true, () => {}))
   }
 
-  #armAgain(delayMs: number, then: () => void): void {
-    if (this.#isClosed) return
-    this.#again = this.#clock.setTimer(
-      delayMs,
-      () => {
-        this.#again = null
-        this.#look()
-        then()
-      },
-      { keepAlive: false },
-    )
+  #lookAgain(delayMs: number, isUrgent: boolean, then: () => void): void {
+    const fire = () => {
+      this.#again = null
+      this.#look(isUrgent)
+      if (!this.#isClosed) then()
+    }
+    this.#again = this.#clock.setTimer(delayMs, fire, { keepAlive: false })
   }
 
   #armPoll(delayMs: number, then: () => void): void {
@@ -89,7 +88,7 @@ export class CommitNotice {
       delayMs,
       () => {
         if (this.#isClosed) return
-        this.#look()
+        this.#look(true)
         then()
         this.#armPoll(this.#isWatching ? safetyPollMs : blindPollMs, () => {})
       },

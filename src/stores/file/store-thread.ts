@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { MemorySyncError } from '../../domain/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { FromThread, ThreadData, ToThread } from './protocol.ts'
+import { type ThreadProgram, threadProgram } from './thread-program.ts'
 
 /** A thread that was asked to close and does not is ended by force. */
 const closeMsMax = 5000
@@ -28,10 +29,16 @@ export class StoreThread {
   #reason = ''
   #holders = 0
 
-  private constructor(data: ThreadData, events: ThreadEvents, clock: Clock) {
+  private constructor(program: ThreadProgram, data: ThreadData, events: ThreadEvents, clock: Clock) {
     this.#events = events
     this.#clock = clock
-    this.#worker = new Worker(threadUrl(), { workerData: data, name: 'memory-sync store', ...threadOptions() })
+    this.#worker = new Worker(program.file, {
+      eval: program.isText,
+      workerData: data,
+      name: 'memory-sync store',
+      // Not what this process was started with: a loader or an inspector port is not for this thread.
+      execArgv: [],
+    })
     this.#worker.on('error', (error) => {
       this.#reason = error.message
     })
@@ -53,6 +60,7 @@ export class StoreThread {
       settle = resolve
     })
     const thread = new StoreThread(
+      await threadProgram(),
       data,
       {
         onMessage: () => {},
@@ -101,15 +109,4 @@ export class StoreThread {
     await this.#ended
     deadline.cancel()
   }
-}
-
-/** Built, the thread's file lies beside this one as JavaScript; in the sources it is TypeScript, which a plain thread cannot load. */
-const isSource = import.meta.url.endsWith('.ts')
-
-function threadUrl(): URL {
-  return new URL(isSource ? './thread.ts' : './thread.js', import.meta.url)
-}
-
-function threadOptions(): { execArgv: string[] } | { execArgv: string[]; env?: never } {
-  return { execArgv: isSource ? ['--conditions=memory-sync:source', '--import', import.meta.resolve('tsx')] : [] }
 }
