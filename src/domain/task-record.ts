@@ -133,42 +133,41 @@ export type Owner = {
 
 /** A worker takes the pending task: a new epoch and one attempt more. */
 export function claimed(record: TaskRecord, owner: Owner, lease: Lease): TaskRecord {
-  return {
-    ...forgotten(record),
+  return changed(forgotten(record), {
     status: 'processing',
     epoch: record.epoch + 1,
     attempts: record.attempts + 1,
     owner: owner.worker,
     incarnation: owner.incarnation,
     lease,
-  }
+  })
 }
 
 export function renewed(record: TaskRecord, lease: Lease): TaskRecord {
-  return { ...record, lease }
+  return changed(record, { lease })
 }
 
 export function completed(record: TaskRecord, endedMs: number): TaskRecord {
-  return { ...record, status: 'completed', endedMs }
+  return changed(record, { status: 'completed', endedMs })
 }
 
 /** A dead letter: listed until it is swept, and replayable. */
 export function failed(record: TaskRecord, error: TaskFault, endedMs: number): TaskRecord {
-  return { ...record, status: 'failed', error, endedMs }
+  return changed(record, { status: 'failed', error, endedMs })
 }
 
 export function cancelled(record: TaskRecord, reason: string, endedMs: number): TaskRecord {
-  return { ...record, status: 'cancelled', cancelRequested: reason, endedMs }
+  return changed(record, { status: 'cancelled', cancelRequested: reason, endedMs })
 }
 
 /** After a failed attempt: back into the queue, not before `notBefore`. */
 export function retried(record: TaskRecord, error: TaskFault, notBefore: Deadline): TaskRecord {
-  return { ...record, status: 'pending', error, notBefore }
+  return changed(record, { status: 'pending', error, notBefore })
 }
 
 /** The owner gives an unfinished attempt back; it does not count. */
 export function handedBack(record: TaskRecord): TaskRecord {
-  return { ...record, status: 'pending', attempts: record.attempts - 1 }
+  return changed(record, { status: 'pending', attempts: record.attempts - 1 })
 }
 
 /**
@@ -182,12 +181,11 @@ export function takenOver(record: TaskRecord, atMs: number): TaskRecord {
     epoch: record.epoch,
     atMs,
   }
-  return {
-    ...record,
+  return changed(record, {
     status: 'pending',
     epoch: record.epoch + 1,
     takeovers: [...(record.takeovers ?? []), takeover].slice(-takeoversMax),
-  }
+  })
 }
 
 /** An ended task starts again at the queue's end, with all its attempts. */
@@ -197,7 +195,12 @@ export function replayed(record: TaskRecord, enqueued: TaskRecord['enqueued']): 
 }
 
 export function cancelAsked(record: TaskRecord, reason: string): TaskRecord {
-  return { ...record, cancelRequested: reason }
+  return changed(record, { cancelRequested: reason })
+}
+
+/** Not a spread: members that an object literal adds behind one cost twenty times as much. */
+function changed(record: TaskRecord, members: Partial<TaskRecord>): TaskRecord {
+  return Object.assign({}, record, members)
 }
 
 /** Without what the last attempt left behind. Most records have nothing of it, and taking members away is slow. */

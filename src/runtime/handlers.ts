@@ -77,6 +77,9 @@ interface Run {
 export class HandlerRunner {
   readonly #options: HandlerRunnerOptions
   readonly #runByTask = new Map<TaskRef, Run>()
+  /** Ended ones too: a chart leaves `processing` before it aborts the handler. */
+  readonly #lastRunByTask = new WeakMap<TaskRef, Run>()
+  #isDrained = false
   #renewalTimer: Timer | null = null
 
   constructor(options: HandlerRunnerOptions) {
@@ -105,6 +108,12 @@ export class HandlerRunner {
       isOver: false,
     }
     this.#runByTask.set(task, run)
+    this.#lastRunByTask.set(task, run)
+    if (this.#isDrained) {
+      // Claimed while the runtime was shutting down: given back before it begins.
+      queueMicrotask(() => task.send({ type: 'drain.elapsed', now: this.#options.now() }))
+      return
+    }
     this.#armRenewals()
     if (record.timeoutMs !== undefined) {
       run.timeout = this.#options.clock.setTimer(record.timeoutMs, () => {
@@ -117,7 +126,7 @@ export class HandlerRunner {
   }
 
   abort(task: TaskRef, reason: string): void {
-    const run = this.#runByTask.get(task)
+    const run = this.#lastRunByTask.get(task)
     if (run === undefined) return
     run.abortedBy ??= new MemorySyncError('aborted', `task ${run.record.id} was aborted: ${reason}`)
     run.abort?.abort(run.abortedBy)
@@ -141,9 +150,16 @@ export class HandlerRunner {
     if (run !== undefined) run.heldSinceMs = run.renewalSentMs
   }
 
-  /** Shutdown: what still runs is aborted, or handed back. */
-  each(visit: (task: TaskRef) => void): void {
-    for (const task of [...this.#runByTask.keys()]) visit(task)
+  /** Aborts what runs. */
+  abortAll(reason: string): void {
+    for (const task of [...this.#runByTask.keys()]) this.abort(task, reason)
+  }
+
+  /** What still runs goes back to the queue, and so does what would start from now on. */
+  handBackAll(): void {
+    this.#isDrained = true
+    const now = this.#options.now()
+    for (const task of [...this.#runByTask.keys()]) task.send({ type: 'drain.elapsed', now })
   }
 
   async #run(run: Run, handler: Handler): Promise<void> {

@@ -478,10 +478,9 @@ export class Runtime {
   async #drainTasks(drainMs: number): Promise<void> {
     const idle = this.#dispatcher.stop()
     if (await this.#within(drainMs, idle)) return
-    this.#runner.each((task) => this.#runner.abort(task, 'the runtime is shutting down'))
+    this.#runner.abortAll('the runtime is shutting down')
     if (await this.#within(abortGraceMs, idle)) return
-    const now = this.#now()
-    this.#runner.each((task) => task.send({ type: 'drain.elapsed', now }))
+    this.#runner.handBackAll()
     await this.#within(flushDeadlineMs, idle)
   }
 
