@@ -77,6 +77,9 @@ export async function withSession<T>(
   const hold = systemClock.setTimer(holdMs, () => {})
   try {
     const session: Session = { runtime, store, keys: keysOf(runtime.namespace), storeFrom: sourceOf(common), problems }
+    if (store.features.reach === 'process' && options.workerId !== null) {
+      cli.output.say(`${store.url} is private to this process: it begins empty and ends with this command`)
+    }
     const working = open(runtime).then(() => work(session))
     return await (options.endsItself === true ? working : cli.interrupts.orThrow(working))
   } finally {

@@ -13,7 +13,7 @@ export interface ContractSubject {
   readonly store: Store
   /** A second open handle on the same data, where the store's reach allows one. */
   another?(): Promise<Store>
-  /** How many changes the store's log keeps, if that is few enough to be overrun in a test. */
+  /** How many changes the log keeps at least (at most 1000 more), if they are few enough to be overrun in a test. */
   readonly logChangesMax?: number
   /** Called after the case, whether it failed or not. Cases leave handles open. */
   dispose?(): Promise<void>

@@ -125,7 +125,7 @@ export const watchingCases = [
     if (logChangesMax === undefined) return
     await committed(store, put('stays', 1))
     const old = await committed(store, put('a', 0))
-    await commitMany(store, logChangesMax + 100, (index) => [put(`k${index % 10}`, index)])
+    await commitMany(store, logChangesMax + 1000, (index) => [put(`k${index % 10}`, index)])
     const reader = new FeedReader(store.watch('*', { after: old }))
     assert.deepEqual(await reader.next(), { type: 'reset' })
     const snapshot = await reader.snapshot()
