@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 
 /** Processes that die unasked are replaced so often; then the job fails. */
 export const replacementsMax = 5
+/** A process that was asked to drain and is still there is killed. */
+const drainMsMax = 15_000
 
 export interface CrewOptions {
   readonly store: string
@@ -31,28 +33,36 @@ export class Crew {
     return [...this.#processById.keys()]
   }
 
-  /** Settles when the worker takes tasks. */
-  async start(id: string): Promise<void> {
-    const { store, leaseMs, note, failed } = this.#options
+  /** Settles when the worker takes tasks; rejects when its process ends before. */
+  start(id: string): Promise<void> {
+    const { store, leaseMs } = this.#options
     const entry = fileURLToPath(new URL('./worker.ts', import.meta.url))
-    // A group of its own would escape the terminal's Ctrl-C and outlive a closed terminal: so none.
     const child = fork(entry, [store, id, String(leaseMs)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.#processById.set(id, child)
-    child.once('exit', (code, signal) => {
-      if (!this.#processById.delete(id) || this.#isEnding) return
-      const next = `${id.replace(/\.\d+$/, '')}.${++this.#replacements + 1}`
-      if (this.#replacements > replacementsMax) {
-        failed(
-          new Error(`worker processes died ${replacementsMax + 1} times, ${id} the last one (${signal ?? `exit code ${code}`})`),
-        )
-        return
-      }
-      note(`${id} died (${signal ?? `exit code ${code}`}); ${next} takes its place`)
-      this.start(next).catch(failed)
+    return new Promise((resolve, reject) => {
+      let isReady = false
+      child.once('message', () => {
+        isReady = true
+        resolve()
+      })
+      child.once('exit', (code, signal) => {
+        this.#processById.delete(id)
+        const how = signal ?? `exit code ${code}`
+        if (!isReady) reject(new Error(`${id} ended before it took tasks (${how})`))
+        else if (!this.#isEnding) this.#replace(id, how)
+      })
     })
-    const ended = new AbortController()
-    child.once('exit', () => ended.abort())
-    await once(child, 'message', { signal: ended.signal }).catch(() => {})
+  }
+
+  #replace(id: string, how: string): void {
+    const { note, failed } = this.#options
+    if (this.#replacements++ >= replacementsMax) {
+      failed(new Error(`worker processes died ${this.#replacements} times; the last one was ${id} (${how})`))
+      return
+    }
+    const next = successorOf(id)
+    note(`${id} died (${how}); ${next} takes its place`)
+    this.start(next).catch(failed)
   }
 
   /** SIGKILL: no handler runs, nothing is said good-bye to. Settles when the process is gone. */
@@ -70,8 +80,10 @@ export class Crew {
     await Promise.all(
       [...this.#processById.values()].map(async (child) => {
         const exit = once(child, 'exit')
+        const deadline = setTimeout(() => child.kill('SIGKILL'), drainMsMax)
         if (child.connected) child.send('drain')
         await exit
+        clearTimeout(deadline)
       }),
     )
   }
@@ -80,4 +92,10 @@ export class Crew {
     this.#isEnding = true
     await Promise.all(this.ids.map((id) => this.kill(id)))
   }
+}
+
+/** worker-a, worker-a.2, worker-a.3, … */
+function successorOf(id: string): string {
+  const [name, life = '1'] = id.split('.')
+  return `${name}.${Number(life) + 1}`
 }

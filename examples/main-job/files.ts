@@ -38,8 +38,9 @@ export async function listText(directory: string): Promise<Listing> {
   const folders = [directory]
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const entries = await readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
-      if (folder === directory) throw new Error(`${directory} cannot be read: ${cause.code ?? cause.message}`, { cause })
-      return null
+      if (folder !== directory) return null
+      const reason = reasons[cause.code ?? ''] ?? `cannot be read: ${cause.message}`
+      throw new Error(`${directory} ${reason}`, { cause })
     })
     if (entries === null) leftOut.unreadable++
     for (const entry of entries ?? []) {
@@ -61,6 +62,12 @@ export async function listText(directory: string): Promise<Listing> {
   }
   files.sort((a, b) => (a.name < b.name ? -1 : 1))
   return { files, leftOut }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'is not a directory',
+  EACCES: 'may not be read by this user',
 }
 
 async function peek(path: string): Promise<Pick<TextFile, 'bytes' | 'modifiedMs'> | keyof Listing['leftOut']> {

@@ -34,8 +34,11 @@ export async function killHalfWay(
     if (board.ended >= total || worker === undefined) break
     await crew.kill(worker)
     const tasks = await heldInMemoryBy(runtime, worker)
-    note(`killed ${worker} with ${tasks.length} tasks in its hands`)
-    if (tasks.length > 0) return { worker, tasks }
+    if (tasks.length > 0) {
+      note(`killed ${worker} with ${tasks.length} tasks in its hands`)
+      return { worker, tasks }
+    }
+    note(`killed ${worker}, which had ended all its tasks just before; the next one follows`)
   }
   note('no worker was killed: none was caught at work before the end')
   return null

@@ -4,7 +4,6 @@
  *
  * This process submits the tasks, follows them through the shared memory and checks the result. It does no task itself.
  */
-
 import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,12 +14,11 @@ import { type Args, argsOf, help, UsageError } from './args.ts'
 import { Board } from './board.ts'
 import { Crew } from './crew.ts'
 import { type Listing, listText } from './files.ts'
-import { killHalfWay } from './kill.ts'
+import { runJob } from './job.ts'
 import { differences, plainRun } from './plain-run.ts'
-import { type FileResult, type Plan, planOf } from './plan.ts'
+import { planOf } from './plan.ts'
 import { Progress } from './progress.ts'
-import { type Summary, summaryText } from './summary.ts'
-import { type Index, merged } from './text-index.ts'
+import { type Summary, summaryOf, summaryText } from './summary.ts'
 
 /** Short, so that a takeover can be watched. */
 const leaseMs = 2000
@@ -31,15 +29,17 @@ class Interrupted extends Error {}
 
 async function main(args: Args): Promise<number> {
   const directory = args.directory === null ? fileURLToPath(new URL('../..', import.meta.url)) : fromHere(args.directory)
-  const listing = await listText(directory)
+  const listing = await listText(directory).catch((cause: Error) => {
+    throw new UsageError(cause.message, { cause })
+  })
   if (listing.files.length === 0) throw new UsageError(`${directory} has no text files`)
   const temporary = args.store === null ? await mkdtemp(join(tmpdir(), 'memory-sync-')) : null
-  const store = `file:${temporary ?? fromHere((args.store as string).slice('file:'.length))}`
+  const store = `file:${temporary ?? fromHere(args.store?.slice('file:'.length) ?? '')}`
   const forget = (): void => {
     if (temporary !== null && !args.keep) rmSync(temporary, { recursive: true, force: true })
   }
   try {
-    const summary = await runJob(directory, listing, store, args, forget)
+    const summary = await runAndCheck(directory, listing, store, args.kill, forget)
     console.log(args.json ? JSON.stringify(summary, null, 2) : summaryText(summary))
     return summary.check.isEqual ? 0 : 1
   } finally {
@@ -47,18 +47,25 @@ async function main(args: Args): Promise<number> {
   }
 }
 
-async function runJob(directory: string, listing: Listing, store: string, args: Args, forget: () => void): Promise<Summary> {
+async function runAndCheck(
+  directory: string,
+  listing: Listing,
+  store: string,
+  kill: boolean,
+  forget: () => void,
+): Promise<Summary> {
   const plan = planOf(listing.files)
-  const tasks = [...plan.fileTasks, ...plan.mergeTasks]
-  const progress = new Progress(tasks.length)
-  progress.note(`${listing.files.length} files of ${directory}: ${tasks.length} tasks, shared memory ${store}`)
+  const total = plan.fileTasks.length + plan.mergeTasks.length
+  const progress = new Progress(total)
+  const note = (text: string): void => progress.note(text)
+  note(`${listing.files.length} files of ${directory}: ${total} tasks, shared memory ${store}`)
 
   let fail: (error: Error) => void = () => {}
   const trouble = new Promise<never>((_, reject) => {
     fail = reject
   })
   const runtime = createRuntime({ store, workerId: 'main', taskLeaseMs: leaseMs })
-  const crew = new Crew({ store, leaseMs, note: (text) => progress.note(text), failed: (error) => fail(error) })
+  const crew = new Crew({ store, leaseMs, note, failed: (error) => fail(error) })
   const board = new Board(runtime.memory, plan.job)
   const names = new Map(plan.fileTasks.map(({ id = '' }, file) => [id, listing.files[file]?.name ?? id]))
   const nameOf = (task: string): string => names.get(task) ?? task.slice(plan.job.length + 1)
@@ -68,87 +75,42 @@ async function runJob(directory: string, listing: Listing, store: string, args: 
     stall.refresh()
     const { completed, processing, failed } = board.counts
     progress.update(board.ended, `${completed} completed, ${processing} processing${failed > 0 ? `, ${failed} failed` : ''}`)
-    const takeover = record.takeovers?.at(-1)
-    if (before !== undefined && takeover !== undefined && record.takeovers?.length !== before.takeovers?.length) {
-      progress.note(`${nameOf(record.id)} was taken from ${takeover.worker}`)
-    }
+    const isTakeover = before !== undefined && (record.takeovers?.length ?? 0) > (before.takeovers?.length ?? 0)
+    if (isTakeover) note(`${nameOf(record.id)} was taken from ${record.takeovers?.at(-1)?.worker}`)
   })
   const interrupt = (): void => {
-    progress.note('stopping: running tasks may end, Ctrl-C again kills')
-    process.once('SIGINT', () => {
+    note('stopping: running tasks may end, Ctrl-C again kills')
+    process.on('SIGINT', () => {
       void crew.killAll()
       forget()
       process.exit(130)
     })
-    const resume = args.store === null ? '' : '; the same command continues there'
-    fail(new Interrupted(`interrupted with ${board.ended} of ${tasks.length} tasks done${resume}`))
+    fail(new Interrupted(`interrupted with ${board.ended} of ${total} tasks done`))
   }
   process.once('SIGINT', interrupt)
   process.once('SIGTERM', interrupt)
   try {
     board.follow().catch(fail)
-    return await Promise.race([trouble, work()])
+    const outcome = await Promise.race([trouble, runJob({ plan, runtime, crew, board, kill, note })])
+    note('checking the result against a plain run in one process')
+    const plainStartedMs = performance.now()
+    const plain = await Promise.race([trouble, plainRun(listing.files)])
+    const plainMs = performance.now() - plainStartedMs
+    const check = { differences: differences(listing.files, outcome, plain), plainMs }
+    return summaryOf({ directory, store, listing, outcome, board, check, nameOf })
   } finally {
     clearTimeout(stall)
     await crew.drain()
     board.close()
     await runtime.shutdown()
     progress.end()
-    process.off('SIGINT', interrupt)
-    process.off('SIGTERM', interrupt)
   }
-
-  async function work(): Promise<Summary> {
-    await Promise.all([crew.start('worker-a'), crew.start('worker-b')])
-    const startedMs = performance.now()
-    const handles = await Promise.all(tasks.map((task) => runtime.submit(task)))
-    const killing = args.kill ? killHalfWay(runtime, crew, board, tasks.length, (text) => progress.note(text)) : null
-    const results = await Promise.all(handles.map((handle) => handle.result()))
-    const durationMs = performance.now() - startedMs
-    const killed = await killing
-    await board.until(() => board.ended === tasks.length)
-    const facts = results.slice(0, listing.files.length).map((result) => result as FileResult)
-    const index = await indexOf(runtime, plan)
-
-    progress.note('checking the result against a plain run in one process')
-    const plainStartedMs = performance.now()
-    const plain = await plainRun(listing.files)
-    const plainMs = performance.now() - plainStartedMs
-    const found = differences(listing.files, { facts, index }, plain)
-    const sum = (count: (result: FileResult) => number): number => facts.reduce((all, result) => all + count(result), 0)
-    const tasksByWorker: Record<string, number> = {}
-    for (const { owner = 'nobody' } of board.records) tasksByWorker[owner] = (tasksByWorker[owner] ?? 0) + 1
-    return {
-      directory,
-      store,
-      files: listing.files.length,
-      leftOut: listing.leftOut,
-      lines: sum(({ lines }) => lines),
-      words: sum(({ words }) => words),
-      bytes: sum(({ bytes }) => bytes),
-      packedBytes: sum(({ packedBytes }) => packedBytes),
-      distinctWords: index.length,
-      tasks: tasks.length,
-      attempts: board.records.reduce((all, { attempts }) => all + attempts, 0),
-      durationMs: Math.round(durationMs),
-      tasksPerSecond: Math.round(tasks.length / (durationMs / 1000)),
-      tasksByWorker,
-      killed,
-      takeovers: board.takeovers.map((takeover) => ({ ...takeover, what: nameOf(takeover.task) })),
-      check: { isEqual: found.length === 0, differences: found, plainMs: Math.round(plainMs) },
-    }
-  }
-}
-
-async function indexOf(runtime: Runtime, { indexKeys }: Plan): Promise<Index> {
-  const parts = await Promise.all(indexKeys.map((key) => runtime.memory.get(key)))
-  return merged(parts.map((part) => (part ?? []) as Index))
 }
 
 async function explainStall(runtime: Runtime, board: Board): Promise<Error> {
-  const stuck =
-    board.records.find(({ status }) => status === 'processing') ?? board.records.find(({ status }) => status === 'pending')
-  const reason = stuck === undefined ? 'no task was seen' : `${stuck.id}: ${(await runtime.explain(stuck.id)).reason}`
+  const stuck = ['processing', 'pending'].map((status) => board.records.find((record) => record.status === status))
+  const id = stuck.find((record) => record !== undefined)?.id
+  const reason = id === undefined ? 'No task was seen.' : `${id}: ${(await runtime.explain(id)).reason}`
   return new Error(`nothing has changed for ${stallMs / 1000} s. ${reason}`)
 }
 

@@ -18,7 +18,7 @@ export async function plainRun(files: readonly TextFile[]): Promise<Result> {
   for (const { path } of files) {
     const content = await readFile(path)
     parts.push(indexOf(content.toString(), parts.length))
-    facts.push(factsOf(content))
+    facts.push(await factsOf(content))
   }
   return { facts, index: merged(parts) }
 }
@@ -27,7 +27,7 @@ export async function plainRun(files: readonly TextFile[]): Promise<Result> {
 export function differences(files: readonly TextFile[], job: Result, plain: Result): string[] {
   const found: string[] = []
   for (const [file, { name }] of files.entries()) {
-    for (const fact of ['bytes', 'lines', 'words', 'sha256'] as const) {
+    for (const fact of ['bytes', 'lines', 'words', 'sha256', 'packedBytes'] as const) {
       const [ours, theirs] = [job.facts[file]?.[fact], plain.facts[file]?.[fact]]
       if (ours !== theirs) found.push(`${name}: ${fact} ${ours}, plainly ${theirs}`)
     }

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto'
 import type { TaskSpec } from 'memory-sync'
 import type { TextFile } from './files.ts'
-import type { TextFacts } from './text-index.ts'
 
 /** Files that one partial merge takes. */
 export const groupFilesMax = 64
@@ -22,12 +21,6 @@ export interface FileInput {
   readonly file: number
   readonly path: string
   readonly shards: number
-}
-
-/** The file's part of the index is not in it: that lies at {@link partKey}. */
-export type FileResult = TextFacts & {
-  /** Size after compression, chunk by chunk: how much the text repeats itself. */
-  readonly packedBytes: number
 }
 
 /** Merges what is at `from` and puts it at `to`. */

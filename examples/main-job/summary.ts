@@ -1,6 +1,9 @@
-/** The job's outcome as data, and as text for people. Computes nothing that was not counted elsewhere. */
-import type { Takeover } from './board.ts'
+/** The job's outcome as data, and as text for people. Counts and formats; decides nothing but whether the check held. */
+import type { Board, Takeover } from './board.ts'
 import type { Listing } from './files.ts'
+import type { JobOutcome } from './job.ts'
+import type { Killed } from './kill.ts'
+import type { TextFacts } from './text-index.ts'
 
 export interface Summary {
   readonly directory: string
@@ -20,9 +23,47 @@ export interface Summary {
   /** Tasks that each worker has ended. */
   readonly tasksByWorker: Readonly<Record<string, number>>
   /** The worker that was killed and the tasks that it then had in its hands. */
-  readonly killed: { readonly worker: string; readonly tasks: readonly string[] } | null
+  readonly killed: Killed | null
   readonly takeovers: readonly (Takeover & { readonly what: string })[]
   readonly check: { readonly isEqual: boolean; readonly differences: readonly string[]; readonly plainMs: number }
+}
+
+export interface SummaryParts {
+  readonly directory: string
+  readonly store: string
+  readonly listing: Listing
+  readonly outcome: JobOutcome
+  readonly board: Board
+  readonly check: { readonly differences: readonly string[]; readonly plainMs: number }
+  /** A task's id as people know it. */
+  nameOf(task: string): string
+}
+
+export function summaryOf({ directory, store, listing, outcome, board, check, nameOf }: SummaryParts): Summary {
+  const { records } = board
+  const { facts, durationMs } = outcome
+  const sum = (fact: (of: TextFacts) => number): number => facts.reduce((all, of) => all + fact(of), 0)
+  const tasksByWorker: Record<string, number> = {}
+  for (const { owner = 'nobody' } of records) tasksByWorker[owner] = (tasksByWorker[owner] ?? 0) + 1
+  return {
+    directory,
+    store,
+    files: listing.files.length,
+    leftOut: listing.leftOut,
+    lines: sum(({ lines }) => lines),
+    words: sum(({ words }) => words),
+    bytes: sum(({ bytes }) => bytes),
+    packedBytes: sum(({ packedBytes }) => packedBytes),
+    distinctWords: outcome.index.length,
+    tasks: records.length,
+    attempts: records.reduce((all, { attempts }) => all + attempts, 0),
+    durationMs: Math.round(durationMs),
+    tasksPerSecond: Math.round(records.length / (durationMs / 1000)),
+    tasksByWorker,
+    killed: outcome.killed,
+    takeovers: board.takeovers.map((takeover) => ({ ...takeover, what: nameOf(takeover.task) })),
+    check: { isEqual: check.differences.length === 0, differences: check.differences, plainMs: Math.round(check.plainMs) },
+  }
 }
 
 export function summaryText(summary: Summary): string {
@@ -41,7 +82,9 @@ export function summaryText(summary: Summary): string {
       ['tasks', count(summary.tasks)],
       ['attempts', count(summary.attempts)],
       ['duration', `${seconds(summary.durationMs)} (${count(summary.tasksPerSecond)} tasks/s)`],
-      ...Object.entries(summary.tasksByWorker).map(([worker, tasks]) => [`by ${worker}`, `${count(tasks)} tasks`] as const),
+      ...Object.entries(summary.tasksByWorker)
+        .sort()
+        .map(([worker, tasks]) => [`by ${worker}`, `${count(tasks)} tasks`] as const),
       ['shared memory', summary.store],
     ]),
     '',
@@ -56,7 +99,7 @@ export function summaryText(summary: Summary): string {
   lines.push(
     '',
     check.isEqual
-      ? `OK: equal to a plain run in one process (which took ${seconds(check.plainMs)}, without packing).`
+      ? `OK: equal to a plain run in one process (which took ${seconds(check.plainMs)}).`
       : `WRONG: differs from a plain run in one process:\n${check.differences.map((difference) => `  ${difference}`).join('\n')}`,
   )
   return lines.join('\n')

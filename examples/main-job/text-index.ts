@@ -1,8 +1,14 @@
 /**
- * What is computed of a text: its hash, its counts and its part of an inverted index; and how such parts become one index.
- * Pure functions of their arguments: they know no files, no tasks and no memory. Everything they give is plain JSON.
+ * What is computed of a text: its hash, its counts, how far it can be packed, and its part of an inverted index; and how
+ * such parts become one index. Pure: it knows no files, no tasks and no memory. Everything it gives is plain JSON.
  */
 import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { brotliCompress } from 'node:zlib'
+
+/** Packed at once. */
+const chunkBytes = 16 * 1024
+const pack = promisify(brotliCompress)
 
 /** A word's first lines per file; further ones are only counted. */
 export const linesPerPostingMax = 5
@@ -14,6 +20,8 @@ export type TextFacts = {
   readonly lines: number
   readonly words: number
   readonly sha256: string
+  /** Size after compression, chunk by chunk: how much the text repeats itself. */
+  readonly packedBytes: number
 }
 
 /** `[file, occurrences, ...first lines]`; files are numbers, lines count from 1. */
@@ -25,13 +33,19 @@ export type Index = readonly Row[]
 
 const wordPattern = /[\p{L}\p{N}_]+/gu
 
-export function factsOf(content: Buffer): TextFacts {
+/** @param reached Called with the fraction that is packed; what it throws ends the work. */
+export async function factsOf(content: Buffer, reached: (fraction: number) => void = () => {}): Promise<TextFacts> {
+  let packedBytes = 0
+  for (let at = 0; at < content.length; at += chunkBytes) {
+    reached(at / content.length)
+    packedBytes += (await pack(content.subarray(at, at + chunkBytes))).length
+  }
   const text = content.toString()
   let lines = text === '' || text.endsWith('\n') ? 0 : 1
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++
   let words = 0
   for (const _ of text.matchAll(wordPattern)) words++
-  return { bytes: content.length, lines, words, sha256: createHash('sha256').update(content).digest('hex') }
+  return { bytes: content.length, lines, words, sha256: createHash('sha256').update(content).digest('hex'), packedBytes }
 }
 
 /** The index of one text, which is the file number `file`. */

@@ -3,42 +3,35 @@
  * Started by crew.ts as `worker.ts <store> <worker id> <lease ms>`. It knows no other process: all it shares is the memory.
  */
 import { readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
-import { brotliCompress } from 'node:zlib'
-import { createRuntime, type HandledTask } from 'memory-sync'
-import { type FileInput, type FileResult, type MergeInput, partKey } from './plan.ts'
-import { factsOf, type Index, indexOf, merged, shardsOf } from './text-index.ts'
+import { createRuntime, type HandledTask, MemorySyncError } from 'memory-sync'
+import { type FileInput, type MergeInput, partKey } from './plan.ts'
+import { factsOf, type Index, indexOf, merged, shardsOf, type TextFacts } from './text-index.ts'
 
 /** Tasks at once. */
 export const capacity = 4
 /** How long running tasks may go on after `drain`; then they go back to the queue. */
 const drainMs = 5000
-const chunkBytes = 16 * 1024
 
-const pack = promisify(brotliCompress)
-
-async function indexFile(task: HandledTask<FileInput>): Promise<FileResult> {
+async function indexFile(task: HandledTask<FileInput>): Promise<TextFacts> {
   const { job, file, path, shards } = task.input
   const content = await readFile(path, { signal: task.signal })
-  let packedBytes = 0
-  for (let at = 0; at < content.length; at += chunkBytes) {
+  const facts = await factsOf(content, (fraction) => {
     task.signal.throwIfAborted()
-    packedBytes += (await pack(content.subarray(at, at + chunkBytes))).length
-    task.progress(Math.floor((100 * at) / content.length), 'packing')
-  }
+    task.progress(Math.floor(100 * fraction), 'packing')
+  })
   // Effects take place together with the task's completion: a worker that dies here leaves nothing half done.
   shardsOf(indexOf(content.toString(), file), shards).forEach((part, shard) => {
     task.effect(partKey(job, file, shard), part)
   })
-  return { ...factsOf(content), packedBytes }
+  return facts
 }
 
 async function merge(task: HandledTask<MergeInput>): Promise<number> {
   const parts = await Promise.all(
     task.input.from.map(async (key) => {
-      const part = await task.memory.get(key)
+      const part = await task.memory.get<Index>(key)
       if (part === null) throw new Error(`there is nothing at ${key}, although the task that writes it has completed`)
-      return part as Index
+      return part
     }),
   )
   const index = merged(parts)
@@ -60,6 +53,11 @@ const drain = async (): Promise<void> => {
 process.on('SIGINT', () => {})
 process.on('message', drain)
 process.on('disconnect', drain)
-await runtime.ready()
 runtime.spawnWorker({ id, capacity, handlers: { 'index-file': indexFile, merge } })
-process.send('ready')
+try {
+  await runtime.ready()
+  if (process.connected) process.send('ready')
+} catch (thrown) {
+  // Told to drain before the memory was open: that is no fault.
+  if (!(thrown instanceof MemorySyncError && thrown.code === 'closed')) throw thrown
+}

@@ -80,7 +80,8 @@ export async function withSession<T>(
     if (store.features.reach === 'process' && options.workerId !== null) {
       cli.output.say(`${store.url} is private to this process: it begins empty and ends with this command`)
     }
-    const working = open(runtime).then(() => work(session))
+    await cli.interrupts.orThrow(open(runtime))
+    const working = work(session)
     return await (options.endsItself === true ? working : cli.interrupts.orThrow(working))
   } finally {
     await runtime.shutdown({ drainMs: options.drainMs ?? 0 })

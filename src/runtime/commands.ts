@@ -5,9 +5,13 @@
 import type { TaskEvent } from '../../machines/task.ts'
 import type { Moment } from '../domain/deadline.ts'
 import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
-import { toJson } from '../domain/json.ts'
+import { type Json, toJson } from '../domain/json.ts'
 import { assertId } from '../domain/key.ts'
 import type { PostEvent } from '../ports/post.ts'
+import { assertFits, outputBytesMax } from './document-size.ts'
+
+/** Longer messages of errors are cut: they lie in the record. */
+export const faultCharactersMax = 2000
 
 /** Events that a task takes from outside. */
 export type TaskCommand =
@@ -46,7 +50,7 @@ export function taskCommandOf(event: PostEvent): TaskCommand {
     case 'task.cancel':
       return typeof event.reason === 'string' ? { type: event.type, reason: event.reason } : { type: event.type }
     case 'task.complete':
-      return { type: event.type, output: event.output === undefined ? null : toJson(event.output) }
+      return { type: event.type, output: outputOf(event.output) }
     case 'task.progress': {
       const { percent, note } = event
       if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
@@ -55,7 +59,11 @@ export function taskCommandOf(event: PostEvent): TaskCommand {
       return typeof note === 'string' ? { type: event.type, percent, note } : { type: event.type, percent }
     }
     case 'task.fail':
-      return { type: event.type, message: messageOf(event.message ?? 'failed'), isFinal: event.isFinal === true }
+      return {
+        type: event.type,
+        message: messageOf(event.message ?? 'failed').slice(0, faultCharactersMax),
+        isFinal: event.isFinal === true,
+      }
     default:
       throw new MemorySyncError(
         'not_supported',
@@ -64,11 +72,16 @@ export function taskCommandOf(event: PostEvent): TaskCommand {
   }
 }
 
+/** What a task gave, as it is stored. @throws `invalid_value`, `too_large` */
+export function outputOf(given: unknown): Json {
+  return given === undefined ? null : assertFits(toJson(given), "the task's output", outputBytesMax)
+}
+
 /** The chart's event for a command to a driven task. */
 export function drivenEventOf(command: Exclude<TaskCommand, { type: 'task.cancel' }>, now: Moment, chance: number): TaskEvent {
   switch (command.type) {
     case 'task.complete':
-      return { type: 'task.complete', output: command.output === undefined ? null : toJson(command.output), now }
+      return { type: 'task.complete', output: outputOf(command.output), now }
     case 'task.progress':
       return { type: 'task.progress', percent: command.percent, note: command.note ?? null, now }
     case 'task.fail': {

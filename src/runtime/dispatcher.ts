@@ -10,7 +10,7 @@ import type { Actor } from 'xstate'
 import { transition } from 'xstate'
 import { type SeenRecord, type TaskEvent, type TaskState, taskMachine } from '../../machines/task.ts'
 import type { Remember, WriteOutcome } from '../actors/outcome.ts'
-import { seenRecord, type taskLogic } from '../actors/task.ts'
+import { seenRecord, type TaskRef, type taskLogic } from '../actors/task.ts'
 import type { Moment } from '../domain/deadline.ts'
 import { isTombstone } from '../domain/entry.ts'
 import { MemorySyncError, messageOf } from '../domain/errors.ts'
@@ -56,6 +56,8 @@ export interface DispatcherHands {
   readonly remember: Remember
   now(): Moment
   lease(): TaskRecord['lease'] & object
+  /** A task's actor crashed: it can no longer end its handler itself. */
+  abandon(task: TaskRef): void
   report(error: MemorySyncError): void
 }
 
@@ -67,12 +69,16 @@ export class Dispatcher {
   readonly #observer = new LeaseObserver()
   #state: 'off' | 'on' | 'stopping' = 'off'
   #isScanning = false
+  /** Claims that may be made before the scan that goes on has ended: of tasks that come before all that it may find. */
+  #claimsWhileScanning = 0
   #mustScan = false
   #isScheduled = false
   #claimsThisTurn = 0
   #skip = 0
   #timer: Timer | null = null
   #timerDueMs = 0
+  /** Second looks that are still to come. */
+  readonly #looks = new Set<Timer>()
   #whenIdle: (() => void)[] = []
 
   constructor(hands: DispatcherHands) {
@@ -107,6 +113,7 @@ export class Dispatcher {
   stop(): Promise<void> {
     this.#state = 'stopping'
     this.#timer?.cancel()
+    for (const look of this.#looks) look.cancel()
     return this.#slotByTask.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve))
   }
 
@@ -284,6 +291,7 @@ export class Dispatcher {
 
   async #scan(): Promise<void> {
     this.#isScanning = true
+    this.#claimsWhileScanning = 0
     try {
       do {
         this.#mustScan = false
@@ -296,9 +304,10 @@ export class Dispatcher {
       } while (this.#mustScan)
     } catch (thrown) {
       this.#hands.report(MemorySyncError.from(thrown, 'store_unavailable'))
-      this.#hands.clock.setTimer(lookAgainMs * (0.5 + this.#hands.random.next()), () => this.scan(), { keepAlive: false })
+      this.#later(this.#lookAgainMs(), () => this.scan())
     } finally {
       this.#isScanning = false
+      this.schedule()
     }
   }
 
@@ -306,6 +315,7 @@ export class Dispatcher {
     this.#isScheduled = false
     if (this.#state !== 'on') return
     for (;;) {
+      if (this.#isScanning && this.#claimsWhileScanning <= 0) return
       const slot = this.#freest()
       if (slot === null) break
       if (this.#claimsThisTurn >= claimsPerTurnMax) {
@@ -315,16 +325,28 @@ export class Dispatcher {
       const task = this.#takeFor(slot)
       if (task === undefined) {
         // Another worker may take other types.
-        const others = [...this.#slots.values()].filter((other) => other !== slot && hasRoom(other))
-        const found = others.map((other) => ({ other, task: this.#takeFor(other) })).find((pair) => pair.task !== undefined)
-        if (found?.task === undefined) break
-        this.#claim(found.other, found.task)
+        if (!this.#claimForAnother(slot)) break
       } else {
         this.#claim(slot, task)
       }
       this.#claimsThisTurn++
+      this.#claimsWhileScanning--
     }
-    if (this.#view.isPartial && this.#view.readyCount < refillBelow) this.scan()
+    if (this.#view.isPartial && this.#view.readyCount < refillBelow && !this.#isScanning) {
+      this.scan()
+      this.#claimsWhileScanning = this.#view.readyCount
+    }
+  }
+
+  #claimForAnother(slot: WorkerSlot): boolean {
+    for (const other of this.#slots.values()) {
+      if (other === slot || !hasRoom(other)) continue
+      const task = this.#takeFor(other)
+      if (task === undefined) continue
+      this.#claim(other, task)
+      return true
+    }
+    return false
   }
 
   #freest(): WorkerSlot | null {
@@ -370,6 +392,7 @@ export class Dispatcher {
         logic: this.#hands.taskLogic,
         input: { ...seen, prefix: key.slice(0, -'/record'.length) },
         onEnd: (end) => {
+          if (end.type === 'crashed') this.#hands.abandon(actor)
           if (end.type === 'done' && end.state === 'lost') this.#skip = Math.floor(this.#hands.random.next() * lostRaceSkipMax)
           this.taskEnded(task.id, end.type === 'crashed' || end.state === 'lost' ? 'lost' : 'ended')
         },
@@ -394,7 +417,24 @@ export class Dispatcher {
     this.schedule()
   }
 
-  #lookAgain(id: string, delayMs = lookAgainMs * (0.5 + this.#hands.random.next())): void {
+  #lookAgainMs(): number {
+    return lookAgainMs * (0.5 + this.#hands.random.next())
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    if (this.#state !== 'on') return
+    const timer = this.#hands.clock.setTimer(
+      delayMs,
+      () => {
+        this.#looks.delete(timer)
+        run()
+      },
+      { keepAlive: false },
+    )
+    this.#looks.add(timer)
+  }
+
+  #lookAgain(id: string, delayMs = this.#lookAgainMs()): void {
     if (this.#state !== 'on') return
     const look = async (): Promise<void> => {
       if (this.#state !== 'on') return
@@ -408,7 +448,7 @@ export class Dispatcher {
       }
     }
     if (delayMs === 0) void look()
-    else this.#hands.clock.setTimer(delayMs, () => void look(), { keepAlive: false })
+    else this.#later(delayMs, () => void look())
   }
 
   /** One timer for everything that waits for a time. */
@@ -430,7 +470,10 @@ export class Dispatcher {
 
   #due(): void {
     if (this.#state !== 'on') return
-    for (const task of this.#view.popDue(this.#hands.clock.monotonicMs())) void this.#reap(task)
+    for (const task of this.#view.popDue(this.#hands.clock.monotonicMs())) {
+      if (task.place === 'blocked') void this.#checkDependencies(task)
+      else void this.#reap(task)
+    }
     this.schedule()
     this.#arm()
   }

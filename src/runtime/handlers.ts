@@ -9,12 +9,13 @@ import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
 import { type Json, toJson } from '../domain/json.ts'
 import { assertKey, type Keys } from '../domain/key.ts'
 import type { Lease } from '../domain/lease.ts'
-import { jsonBytesAtMost } from '../domain/size.ts'
+
 import type { TaskFault, TaskRecord } from '../domain/task-record.ts'
 import { always, type Intent } from '../domain/write.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
-import { entryBytesMaxDefault } from '../wire/entry-codec.ts'
+import { faultCharactersMax, outputOf } from './commands.ts'
+import { assertFits, outputBytesMax } from './document-size.ts'
 import type { Memory } from './memory.ts'
 
 /** How many keys one task may write with its completion. */
@@ -169,42 +170,28 @@ export class HandlerRunner {
       const returned = await handler(new RunningTask(run, effects, this.#options))
       if (run.isOver) return
       const output = this.#checkOutput(returned)
-      if (output instanceof MemorySyncError) this.#fail(run, output, 'invalid_output', false)
+      if (output instanceof MemorySyncError) this.#fail(run, output, 'invalid_output')
       else {
         const now = this.#options.now()
         run.task.send({ type: 'task.complete', output, effects: [...effects.values()], now })
       }
     } catch (thrown) {
       // After its end (timeout, cancellation, takeover) a handler's complaint is nobody's business any more.
-      if (!run.isOver) this.#fail(run, thrown, 'handler', isFinalError(thrown))
+      if (!run.isOver) this.#fail(run, thrown, 'handler')
     }
   }
 
   #checkOutput(returned: unknown): Json | MemorySyncError {
     try {
-      const output = returned === undefined ? null : toJson(returned)
-      if (
-        jsonBytesAtMost(output) > entryBytesMaxDefault - 4096 &&
-        Buffer.byteLength(JSON.stringify(output)) > entryBytesMaxDefault - 4096
-      ) {
-        return new MemorySyncError(
-          'too_large',
-          `the handler's output has more than ${entryBytesMaxDefault - 4096} bytes. Store it elsewhere and return a reference.`,
-        )
-      }
-      return output
+      return outputOf(returned)
     } catch (thrown) {
       return MemorySyncError.from(thrown, 'invalid_value')
     }
   }
 
-  #fail(run: Run, thrown: unknown, reason: NonNullable<TaskFault['reason']>, isFinal: boolean): void {
-    const error: TaskFault = {
-      name: thrown instanceof Error ? thrown.name : 'Error',
-      message: messageOf(thrown).slice(0, faultCharactersMax),
-      reason,
-    }
-    run.task.send({ type: 'task.fail', error, now: this.#options.now(), chance: this.#options.random.next(), isFinal })
+  #fail(run: Run, thrown: unknown, reason: NonNullable<TaskFault['reason']>): void {
+    const now = this.#options.now()
+    run.task.send({ type: 'task.fail', ...failureOf(thrown, reason), now, chance: this.#options.random.next() })
   }
 
   /** One timer renews all: a third of the lease between two renewals of a task, at most. */
@@ -284,22 +271,45 @@ class RunningTask implements HandledTask {
 
   effect(key: string, value: unknown): void {
     assertKey(key)
-    if (this.#options.keys.taskOfRecord(key) !== null) {
+    const { keys } = this.#options
+    if (keys.taskOfRecord(key) !== null) {
       throw new MemorySyncError('not_supported', `${key} is a task's record: an effect cannot write it`, { key })
+    }
+    // A unit writes a key once, and the completion writes these two itself.
+    if (key === keys.task(this.id, 'state') || key === keys.task(this.id, 'result')) {
+      throw new MemorySyncError('not_supported', `${key} is written with the task's completion: an effect cannot write it`, { key })
     }
     if (this.#effects.size >= effectsMax && !this.#effects.has(key)) {
       throw new MemorySyncError('too_large', `a task can have at most ${effectsMax} effects; ${quote(key)} is one more`)
     }
-    this.#effects.set(key, { key, value: toJson(value), condition: always })
+    this.#effects.set(key, { key, value: assertFits(toJson(value), `the effect on ${quote(key)}`, outputBytesMax), condition: always })
   }
 }
-
-/** Longer messages of errors are cut: they lie in the record. */
-const faultCharactersMax = 2000
 
 function checkPercent(percent: number): number {
   if (Number.isFinite(percent) && percent >= 0 && percent <= 100) return percent
   throw new MemorySyncError('invalid_value', `progress must be a number from 0 to 100, got ${quote(percent)}`)
+}
+
+const faultNameCharactersMax = 200
+
+/** What was thrown, as data. Members of what handlers throw may be anything, and looking at them may throw. */
+function failureOf(thrown: unknown, reason: NonNullable<TaskFault['reason']>): { error: TaskFault; isFinal: boolean } {
+  try {
+    const name: unknown = thrown instanceof Error ? thrown.name : 'Error'
+    const error: TaskFault = {
+      name: typeof name === 'string' ? name.slice(0, faultNameCharactersMax) : 'Error',
+      message: textOf(messageOf(thrown)).slice(0, faultCharactersMax),
+      reason,
+    }
+    return { error, isFinal: isFinalError(thrown) }
+  } catch {
+    return { error: { name: 'Error', message: 'what was thrown cannot be looked at', reason }, isFinal: false }
+  }
+}
+
+function textOf(message: unknown): string {
+  return typeof message === 'string' ? message : quote(message)
 }
 
 /** An error that says of itself that trying again is useless. */

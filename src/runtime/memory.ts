@@ -12,7 +12,7 @@ import { emptyVersion, joinVersions, type Version } from '../domain/version-vect
 import { type Condition, type Guard, type Intent, ifAbsent } from '../domain/write.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
-import type { Durability, Store, Stored } from '../ports/store.ts'
+import type { Durability, FeedItem, Store, Stored, WatchOptions } from '../ports/store.ts'
 
 /** How often `update` and a conflicting `set` try again before they reject with `conflict`. */
 export const conflictRoundsMax = 100
@@ -58,7 +58,7 @@ export interface MemoryWatchOptions {
 }
 
 export interface MemoryHands {
-  readonly store: Pick<Store, 'get' | 'list' | 'watch'>
+  readonly store: Pick<Store, 'get' | 'list'>
   readonly clock: Clock
   readonly random: Random
   readonly keys: Keys
@@ -70,6 +70,8 @@ export interface MemoryHands {
   contextOf(key: string): Version | undefined
   write(intents: readonly Intent[]): Promise<WriteOutcome>
   subscribe(pattern: string, listener: (stored: Stored) => unknown): () => void
+  /** A watch that ends with the runtime at the latest. */
+  follow(pattern: string, options: WatchOptions): AsyncIterable<FeedItem>
 }
 
 export class Memory {
@@ -168,7 +170,7 @@ export class Memory {
     parsePattern(pattern)
     await this.#hands.ready()
     let isSnapshot = options.after === undefined
-    for await (const item of this.#hands.store.watch(pattern, options)) {
+    for await (const item of this.#hands.follow(pattern, options)) {
       if (item.type === 'caught-up') {
         isSnapshot = false
         yield item

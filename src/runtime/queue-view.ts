@@ -120,16 +120,24 @@ export class QueueView {
     return this.#timed.peek()?.dueMs ?? null
   }
 
-  /** Timed tasks that are due: delayed ones become ready, those with a lease are given to the caller. */
+  /**
+   * Timed tasks that are due: delayed ones become ready. Given to the caller are those whose lease is over, and those that
+   * are blocked from now on: nobody has followed their dependencies so far.
+   */
   popDue(nowMs: number): QueuedTask[] {
-    const leaseOver: QueuedTask[] = []
+    const due: QueuedTask[] = []
     for (;;) {
       const first = this.#timed.peek()
-      if (first === undefined || first.dueMs > nowMs) return leaseOver
+      if (first === undefined || first.dueMs > nowMs) return due
       this.remove(first.id)
-      if (first.waits === 'lease') leaseOver.push(first)
-      else if (first.unmet !== null) this.#place({ ...first, place: 'blocked', waits: null })
-      else this.#place({ ...first, place: 'ready', waits: null })
+      if (first.waits === 'lease') {
+        due.push(first)
+      } else if (first.unmet !== null) {
+        const blocked: QueuedTask = { ...first, place: 'blocked', waits: null }
+        if (this.#place(blocked)) due.push(blocked)
+      } else {
+        this.#place({ ...first, place: 'ready', waits: null })
+      }
     }
   }
 

@@ -30,6 +30,7 @@ import { Supervisor } from './supervisor.ts'
 import { Sweeper } from './sweeper.ts'
 import type { TaskSpec } from './task-spec.ts'
 import { type TaskHandle, Tasks, unknownTask } from './tasks.ts'
+import { Watches } from './watches.ts'
 import { type WorkerHandle, type WorkerOptions, Workers } from './workers.ts'
 
 /** After the abort of their signals, handlers have so long to end before their tasks are handed back. */
@@ -69,6 +70,7 @@ export class Runtime {
   readonly #writer: BatchWriter
   readonly #journal: Journal
   readonly #subscriptions: Subscriptions
+  readonly #watches: Watches
   readonly #runner: HandlerRunner
   readonly #dispatcher: Dispatcher
   readonly #tasks: Tasks
@@ -116,6 +118,7 @@ export class Runtime {
     })
     const remember = this.#journal.remember.bind(this.#journal)
     this.#subscriptions = new Subscriptions(report)
+    this.#watches = new Watches(store)
     this.memory = new Memory({
       store,
       clock,
@@ -127,6 +130,7 @@ export class Runtime {
       contextOf: (key) => this.#journal.contexts.get(key),
       write: (intents) => new Promise((resolve) => remember(intents, resolve)),
       subscribe: (pattern, listener) => this.#subscriptions.add(pattern, listener),
+      follow: (pattern, watchOptions) => this.#watches.follow(pattern, watchOptions),
     })
     this.#runner = new HandlerRunner({
       clock,
@@ -150,6 +154,10 @@ export class Runtime {
       now,
       report,
       lease: () => runner.lease(),
+      abandon: (task) => {
+        runner.abort(task, 'its actor crashed')
+        runner.end(task)
+      },
       taskLogic: taskLogic({
         remember,
         now,
@@ -173,6 +181,7 @@ export class Runtime {
       newId: () => random.token(16),
       ready: () => this.#usable(),
       room: () => this.#room(),
+      follow: (key, watchOptions) => this.#watches.follow(key, watchOptions),
       deliver: (record, command) => this.#deliver(record, command),
     })
     this.#sweeper = new Sweeper({ store, clock, random, keys, remember, report })
@@ -449,7 +458,14 @@ export class Runtime {
         `task ${quote(record.id)} is run by a handler of worker ${quote(worker.id)}: ${only}`,
       )
     }
-    this.#supervisor.tell(`task/${record.id}`, drivenEventOf(command, this.#now(), this.#parts.random.next()))
+    const address = `task/${record.id}`
+    const state: unknown = this.#supervisor.get(address)?.getSnapshot().value
+    if (state !== 'processing') {
+      // Its chart would ignore the event, and the sender would never know.
+      const when = state === 'settling' ? 'has been given its outcome' : 'is being claimed'
+      throw new MemorySyncError('not_supported', `task ${quote(record.id)} ${when}: ${only} now`)
+    }
+    this.#supervisor.tell(address, drivenEventOf(command, this.#now(), this.#parts.random.next()))
   }
 
   async #shutdown(drainMs: number): Promise<void> {
@@ -466,6 +482,7 @@ export class Runtime {
     this.#sweeper.stop()
     this.#supervisor.tell('sync', { type: 'sync.stop' })
     this.#tasks.close()
+    this.#watches.end()
     this.#supervisor.stopAll()
     if (!this.#parts.ownsStore) return
     try {

@@ -6,6 +6,7 @@ import { type Json, toJson } from '../domain/json.ts'
 import { assertId } from '../domain/key.ts'
 import { type Backoff, backoffOf } from '../domain/retry.ts'
 import type { TaskRecord } from '../domain/task-record.ts'
+import { assertFits, recordBytesMax } from './document-size.ts'
 
 export const dependenciesMax = 1000
 export const attemptsMax = 1_000_000
@@ -53,7 +54,7 @@ export interface SpecHands {
   newId(): string
 }
 
-/** @throws `invalid_option`, `invalid_key`, `invalid_value`: the message names the member and quotes the value. */
+/** @throws `invalid_option`, `invalid_key`, `invalid_value`, `too_large`: the message names the member and quotes the value. */
 export function recordOf(spec: TaskSpec, hands: SpecHands): TaskRecord {
   if (spec === null || typeof spec !== 'object') throw invalid('a task', spec, 'an object with at least { type }')
   for (const member of Object.keys(spec)) {
@@ -91,7 +92,7 @@ export function recordOf(spec: TaskSpec, hands: SpecHands): TaskRecord {
   if (delayMs > 0) record.notBefore = deadlineIn(delayMs, hands.now())
   if (spec.onDependencyFailure === 'run') record.onDependencyFailure = 'run'
   if (dependsOn !== undefined) record.dependsOn = checkDependencies(dependsOn, id)
-  return record
+  return assertFits(record, `task ${quote(id)}`, recordBytesMax)
 }
 
 function checkDependencies(dependsOn: readonly string[], id: string): readonly string[] {

@@ -13,8 +13,8 @@ import { assertId, type Keys } from '../domain/key.ts'
 import { cancelAsked, isEnded, replayed, type TaskRecord } from '../domain/task-record.ts'
 import { emptyVersion } from '../domain/version-vector.ts'
 import { always, type Intent, ifAbsent } from '../domain/write.ts'
-import type { Store, Stored } from '../ports/store.ts'
-import type { TaskCommand } from './commands.ts'
+import type { FeedItem, Store, Stored } from '../ports/store.ts'
+import { assertEvent, type TaskCommand, taskCommandOf } from './commands.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Journal } from './journal.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -62,7 +62,7 @@ export interface DeadLetterTask {
 type Waiter = (seen: SeenRecord | null, changes: readonly Stored[]) => void
 
 export interface TasksHands extends SpecHands {
-  readonly store: Pick<Store, 'get' | 'list' | 'watch'>
+  readonly store: Pick<Store, 'get' | 'list'>
   readonly keys: Keys
   readonly journal: Journal
   readonly dispatcher: Dispatcher
@@ -70,6 +70,8 @@ export interface TasksHands extends SpecHands {
   readonly remember: Remember
   ready(): Promise<void>
   room(): Promise<void> | null
+  /** A watch that ends with the runtime at the latest. */
+  follow(key: string, options: { readonly signal?: AbortSignal }): AsyncIterable<FeedItem>
   now(): Moment
   /** Delivers to an actor of this runtime. @throws `not_supported`, `invalid_option` */
   deliver(record: TaskRecord, command: Exclude<TaskCommand, { type: 'task.cancel' }>): void
@@ -179,24 +181,15 @@ export class Tasks {
   async *watch(id: string, signal?: AbortSignal): AsyncGenerator<TaskStatusEvent> {
     await this.#hands.ready()
     const key = this.#hands.keys.task(id, 'record')
-    const own = new AbortController()
-    const stop = (): void => own.abort()
-    signal?.addEventListener('abort', stop, { once: true })
-    if (signal?.aborted === true) stop()
-    try {
-      for await (const item of this.#hands.store.watch(key, { signal: own.signal })) {
-        if (item.type !== 'changes') continue
-        for (const stored of item.changes) {
-          const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
-          if (seen === null) return
-          const { record, revision } = seen
-          yield { status: record.status, attempts: record.attempts, owner: record.owner ?? null, revision, record }
-          if (isEnded(record)) return
-        }
+    for await (const item of this.#hands.follow(key, signal === undefined ? {} : { signal })) {
+      if (item.type !== 'changes') continue
+      for (const stored of item.changes) {
+        const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
+        if (seen === null) return
+        const { record, revision } = seen
+        yield { status: record.status, attempts: record.attempts, owner: record.owner ?? null, revision, record }
+        if (isEnded(record)) return
       }
-    } finally {
-      signal?.removeEventListener('abort', stop)
-      own.abort()
     }
   }
 
@@ -333,8 +326,9 @@ class Handle implements TaskHandle {
     return (await this.#tasks.result(this.id, options.signal)) as Output
   }
 
-  send(command: TaskCommand): Promise<void> {
-    return this.#tasks.send(this.id, command)
+  async send(command: TaskCommand): Promise<void> {
+    assertEvent(command)
+    return this.#tasks.send(this.id, taskCommandOf(command))
   }
 
   async record(): Promise<TaskRecord | null> {

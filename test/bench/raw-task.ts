@@ -3,23 +3,24 @@
  * no queue, no retries, no leases and no second process; receipts of writes are events that it is sent at once.
  */
 import { assign, createActor, fromPromise, setup } from 'xstate'
+import type { Json } from '../../src/domain/json.ts'
 
 interface RawContext {
-  readonly input: unknown
+  readonly input: Json
   readonly attempts: number
-  readonly output: unknown
+  readonly output: Json
 }
 
-export type Work = (input: unknown) => Promise<unknown>
+export type Work = (input: Json) => Promise<Json>
 
 function chartOf(work: Work) {
   return setup({
     types: {
       context: {} as RawContext,
-      input: {} as { readonly input: unknown },
+      input: {} as { readonly input: Json },
       events: {} as { type: 'task.claim' } | { type: 'write.committed' },
     },
-    actors: { work: fromPromise<unknown, unknown>(({ input }) => work(input)) },
+    actors: { work: fromPromise<Json, Json>(({ input }) => work(input)) },
   }).createMachine({
     id: 'task',
     context: ({ input }) => ({ input: input.input, attempts: 0, output: null }),
@@ -54,12 +55,12 @@ export class RawTasks {
   }
 
   /** An actor at rest in `pending`. */
-  queue(input: unknown) {
+  queue(input: Json) {
     return createActor(this.#chart, { input: { input } }).start()
   }
 
   /** A whole life. */
-  run(input: unknown): Promise<unknown> {
+  run(input: Json): Promise<Json> {
     return new Promise((resolve, reject) => {
       const actor = createActor(this.#chart, { input: { input } })
       actor.subscribe({

@@ -1,6 +1,6 @@
 /** Cancelling a task in whatever state it is. */
 import { describe, expect, test } from 'vitest'
-import { gate, hangs, world } from './harness.ts'
+import { gate, hangs, wait, world } from './harness.ts'
 
 describe('cancel', () => {
   test.each([
@@ -161,7 +161,7 @@ describe('cancel', () => {
     for (const { runtime } of [one, two]) {
       runtime.spawnWorker({
         capacity: 3,
-        handlers: { x: (task) => new Promise((resolve) => clock.setTimer(20, () => resolve(task.id))) },
+        handlers: { x: (task) => wait(clock, 20, task.signal) },
       })
     }
     const tasks = await run(

@@ -9,7 +9,7 @@ async function running() {
   const worker = member.runtime.spawnWorker({ driven: true, capacity: 2 })
   const task = await run(member.runtime.submit({ id: 'a', type: 'review', input: { page: 1 } }))
   await until(task, 'processing')
-  return { ...made, ...member, worker, task }
+  return { ...member, ...made, worker, task }
 }
 
 describe('a driven task', () => {
@@ -68,7 +68,6 @@ describe('a driven task', () => {
 
   test.each([
     [{ type: 'task.complete', output: 10n }, 'invalid_value'],
-    [{ type: 'task.complete', output: 'a'.repeat(600_000) }, 'too_large'],
     [{ type: 'task.progress', percent: 101 }, 'invalid_value'],
     [{ type: 'task.progress', percent: 'half' }, 'invalid_value'],
     [{ type: 'task.progress' }, 'invalid_value'],
@@ -88,6 +87,14 @@ describe('a driven task', () => {
     expect((await run(task.record()))?.status).toBe('processing')
     await run(task.send({ type: 'task.complete', output: 'well' }))
     expect(await run(task.result())).toBe('well')
+  })
+
+  test('does not take an output that its document could not hold', async () => {
+    const { refused, task, run } = await running()
+    const error = await refused(task.send({ type: 'task.complete', output: 'a'.repeat(600_000) }))
+    expect(error.code).toBe('too_large')
+    await run(task.send({ type: 'task.fail', message: 'm'.repeat(600_000), isFinal: true }))
+    expect((await refused(task.result())).message.length).toBeLessThan(3000)
   })
 
   test('takes one end: a second is refused, not swallowed', async () => {

@@ -243,7 +243,18 @@ export function world(options: { readonly seed?: number; readonly bootId?: strin
   const name = `world-${number}`
   const memory = memoryStore({ name, clock })
   const members: Member[] = []
-  const run = <T>(promise: PromiseLike<T>, limitMs = 3600_000): Promise<T> => clock.drive(promise, { limitMs })
+  let driving: Promise<unknown> | null = null
+  const run = async <T>(promise: PromiseLike<T>, limitMs = 3600_000): Promise<T> => {
+    // One call at a time moves time; the others' promises settle along the way, or are next.
+    while (driving !== null) await driving.catch(() => {})
+    const own = clock.drive(promise, { limitMs })
+    driving = own
+    try {
+      return await own
+    } finally {
+      if (driving === own) driving = null
+    }
+  }
   const it: World = {
     clock,
     memory,
@@ -327,7 +338,16 @@ const say = (message: string, fields?: LogFields): void => {
 }
 const quiet: Logger = { debug: say, info: say, warn: say, error: say }
 
-export const wait = (clock: Clock, ms: number): Promise<void> => new Promise((resolve) => clock.setTimer(ms, resolve))
+/** Resolves after so many milliseconds; rejects and leaves no timer when the signal aborts. */
+export function wait(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(ms, resolve)
+    signal?.addEventListener('abort', () => {
+      timer.cancel()
+      reject(signal.reason)
+    })
+  })
+}
 
 /** A promise and what settles it. */
 export function gate<T = void>(): { readonly promise: Promise<T>; open(value: T): void; fail(error: unknown): void } {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { backoffMs } from '../../src/domain/retry.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
 import type { DeadLetterTask } from '../../src/runtime/tasks.ts'
-import { gate, hangs, world } from './harness.ts'
+import { gate, hangs, wait, world } from './harness.ts'
 
 async function deadLettersOf(runtime: Runtime): Promise<DeadLetterTask[]> {
   const found: DeadLetterTask[] = []
@@ -73,7 +73,7 @@ describe('turn', () => {
   })
 
   test('never comes for more tasks at once than a worker has capacity', async () => {
-    const { join, run } = world()
+    const { join, run, clock } = world()
     const { runtime } = join()
     let running = 0
     let most = 0
@@ -82,13 +82,11 @@ describe('turn', () => {
       handlers: {
         x: async (task) => {
           most = Math.max(most, ++running)
-          await run2(task.signal)
+          await wait(clock, 10, task.signal)
           running--
         },
       },
     })
-    const clock = join().clock
-    const run2 = (_: AbortSignal) => new Promise<void>((resolve) => clock.setTimer(10, resolve))
     const tasks = await run(Promise.all(Array.from({ length: 20 }, () => runtime.submit({ type: 'x' }))))
     await run(Promise.all(tasks.map((task) => task.result())))
     expect(most).toBe(3)
@@ -351,7 +349,7 @@ describe('a timeout', () => {
     const { runtime } = join()
     runtime.spawnWorker({
       handlers: {
-        x: (task) => (task.attempt < 3 ? hangs() : new Promise((resolve) => clock.setTimer(90, () => resolve('in time')))),
+        x: (task) => (task.attempt < 3 ? hangs() : wait(clock, 90, task.signal).then(() => 'in time')),
       },
     })
     const task = await run(runtime.submit({ type: 'x', timeoutMs: 100 }))

@@ -54,7 +54,7 @@ function entryLines({ key, value, revision, entry }: MemoryItem, nowMs: number):
     ['version', versions.join(', ')],
     ['ttl', expiry],
   ]
-  return [...facts.map(([name, text]) => `${name.padEnd(10)}${printable(text)}`), `value     ${jsonText(value, 2)}`]
+  return [...facts.map(([name, text]) => `${name.padEnd(10)}${printable(text)}`), 'value', jsonText(value, 2)]
 }
 
 function hasTtl(ttl: number | undefined): ttl is number {

@@ -15,14 +15,18 @@ import { freezeEntry } from '../freeze-entry.ts'
 import { abortedError } from '../refusals.ts'
 import { type FlatItem, type FromThread, flattenWrite, type RefusedUnit, type ToThread } from './protocol.ts'
 
-/** A chunk is one transaction. It begins at the least, and grows while the disk is slow, so that a slow sync serves many. */
-const chunkUnitsMin = 64
+/**
+ * A chunk is one transaction, and most of a transaction is waiting for the disk: one wait should serve many units. So while a
+ * chunk is under way all that comes is gathered for the next one; only a full one is sent ahead, so that the thread never
+ * waits for this side. What counts as full grows while the disk is slow.
+ */
+const chunkUnitsMin = 128
 const chunkUnitsMax = 1024
 const chunkBytesMax = 4 * 1024 * 1024
 /** Longer round trips make chunks grow, shorter ones make them shrink. */
 const slowRoundTripMs = 4
 const fastRoundTripMs = 1
-/** One that the thread works on, one that waits for it: more would only make chunks smaller. */
+/** One that the thread works on, one that waits for it. */
 const chunksInFlightMax = 2
 /** Beyond this many units waiting, commits are refused with `backpressure`. */
 export const waitingUnitsMax = 100_000
@@ -102,7 +106,7 @@ export class Committer {
 
   commit(units: readonly Unit[], options: CommitOptions): Promise<readonly Receipt[]> {
     if (units.length === 0) return Promise.resolve([])
-    const waiting = this.#waiting.length - this.#sent
+    const waiting = this.#waitingUnits()
     if (waiting + units.length > waitingUnitsMax && waiting > 0) {
       const message = `${waiting} units wait to be committed, which is as many as the store keeps; commit fewer at once`
       return Promise.reject(new MemorySyncError('backpressure', message))
@@ -128,10 +132,11 @@ export class Committer {
     this.#inFlight.delete(message.id)
     this.#thread.release()
     this.#adapt(this.#host.clock.monotonicMs() - chunk.sentMs)
-    // The next chunk goes out before anybody hears of this one: the thread must not wait for what they do.
-    this.#pump()
+    // A full chunk goes out before anybody hears of this one. Otherwise those who hear may add to it.
+    if (this.#waitingUnits() >= this.#chunkUnits) this.#pump()
     if (message.type === 'receipts') this.#settle(chunk, message.before, message.after, message.results)
     else this.#fail(chunk.units, brokenError(message.isUndone, message.message))
+    this.#schedule()
     this.#afterAnswer()
   }
 
@@ -164,8 +169,12 @@ export class Committer {
     this.#waiting.push({ call, index, unit, items, bytes })
   }
 
+  #waitingUnits(): number {
+    return this.#waiting.length - this.#sent
+  }
+
   #schedule(): void {
-    if (this.#isPumping || this.#sent === this.#waiting.length) return
+    if (this.#isPumping || this.#waitingUnits() === 0) return
     this.#isPumping = true
     // After the promise jobs and the I/O of this turn: what they commit goes along.
     this.#host.clock.defer(() => {
@@ -177,7 +186,8 @@ export class Committer {
 
   #pump(): void {
     while (this.#inFlight.size < chunksInFlightMax) {
-      if (this.#sent === this.#waiting.length) return
+      const waiting = this.#waitingUnits()
+      if (waiting === 0 || (this.#inFlight.size > 0 && waiting < this.#chunkUnits)) return
       if (this.#thread.isDead) {
         this.#restart()
         return
@@ -300,7 +310,7 @@ export class Committer {
   }
 
   #isDrained(): boolean {
-    return this.#inFlight.size === 0 && this.#sent === this.#waiting.length
+    return this.#inFlight.size === 0 && this.#waitingUnits() === 0
   }
 
   #afterAnswer(): void {

@@ -7,6 +7,11 @@ import { endRuntime, readyRuntime } from '../runtimes.ts'
 export const actors: RunFigure = async (sizes) => {
   const rows: Row[] = []
   const usByCount: number[][] = []
+  // The smallest step would be the first otherwise, in code that is not compiled yet, and look the slowest.
+  for (let warmup = 0; warmup < sizes.warmups; warmup++) {
+    await rawUs(Math.max(...sizes.actors))
+    await oursUs(Math.max(...sizes.actors))
+  }
   for (const count of sizes.actors) {
     const { baseline, ours } = await alternate(sizes, { baseline: () => rawUs(count), ours: () => oursUs(count) })
     rows.push(row(`XState alone, ${count} at once, per task`, 'us', baseline))
