@@ -45,7 +45,7 @@ export class Progress {
     this.#drawnMs = performance.now()
     const cells = Math.floor((barCells * this.#done) / this.#total)
     const line = `[${'█'.repeat(cells)}${'·'.repeat(barCells - cells)}] ${this.#done}/${this.#total}  ${this.#text}`
-    this.#output.write(`\r\x1b[K${line.slice(0, (this.#output.columns ?? 80) - 1)}`)
+    this.#output.write(`\r\x1b[K${line.slice(0, (this.#output.columns || 80) - 1)}`)
     this.#isDrawn = true
   }
 

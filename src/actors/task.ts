@@ -19,8 +19,8 @@ export interface TaskHands {
   startHandler(task: TaskRef, record: TaskRecord): void
   abortHandler(task: TaskRef, reason: string): void
   endHandler(task: TaskRef, record: TaskRecord): void
-  /** The lease counts from when this renewal was sent. */
-  renewed(task: TaskRef): void
+  /** A renewal was committed. The lease counts from when that one was sent: later ones may be on their way, or lost. */
+  renewed(task: TaskRef, sentMs: number): void
   /** The live actor is no longer needed. */
   rest(id: string): void
   now(): Moment
@@ -37,7 +37,10 @@ export function taskLogic(hands: TaskHands) {
             hands.remember(
               intents,
               (outcome) => {
-                if (ref === 'renew' && outcome.type === 'committed') hands.renewed(self)
+                if (ref === 'renew' && outcome.type === 'committed') {
+                  const [{ lease } = {}] = intents.map(({ value }) => value as TaskRecord)
+                  if (lease !== undefined) hands.renewed(self, lease.renewedAtMs)
+                }
                 self.send(receiptEvent(ref, outcome, hands))
               },
               ref === 'renew' ? urgent : undefined,

@@ -145,10 +145,10 @@ export class HandlerRunner {
     }
   }
 
-  /** The newest renewal of a task was committed. */
-  renewed(task: TaskRef): void {
+  /** A renewal of a task was committed, which was sent at that time. */
+  renewed(task: TaskRef, sentMs: number): void {
     const run = this.#runByTask.get(task)
-    if (run !== undefined) run.heldSinceMs = run.renewalSentMs
+    if (run !== undefined) run.heldSinceMs = Math.max(run.heldSinceMs, sentMs)
   }
 
   /** Aborts what runs. */

@@ -64,7 +64,10 @@ export interface MemoryHands {
   readonly keys: Keys
   /** Settles when the store is open; rejects when it is not, or the runtime is shut down. */
   ready(): Promise<void>
-  /** Waits for room in the writer, or rejects with `backpressure`; null: there is room. */
+  /**
+   * Waits for room in the writer, or rejects with `backpressure`; null: there is room. Nothing may come between this answer
+   * and the write: all who ask at once would be given the same room.
+   */
   room(): Promise<void> | null
   learn(stored: Stored): void
   contextOf(key: string): Version | undefined
@@ -74,11 +77,17 @@ export interface MemoryHands {
   follow(pattern: string, options: WatchOptions): AsyncIterable<FeedItem>
 }
 
+interface PendingWrite {
+  /** undefined deletes. */
+  readonly value: Json | undefined
+  outcome: Promise<Committed> | null
+}
+
 export class Memory {
   readonly #hands: MemoryHands
   readonly #guard: Guard | undefined
-  /** Own writes on their way, newest per key: own reads see them. */
-  readonly #pending = new Map<string, Json | undefined>()
+  /** Own unconditional writes on their way, newest per key: own reads see them. */
+  readonly #pending = new Map<string, PendingWrite>()
 
   constructor(hands: MemoryHands, guard?: Guard) {
     this.#hands = hands
@@ -96,7 +105,8 @@ export class Memory {
    */
   async get<Value = Json>(key: string): Promise<Value | null> {
     assertKey(key)
-    const value = this.#pending.has(key) ? this.#pending.get(key) : (await this.#read(key))?.entry.value
+    const pending = this.#pending.get(key)
+    const value = pending === undefined ? (await this.#read(key))?.entry.value : pending.value
     return (value ?? null) as Value | null
   }
 
@@ -144,7 +154,7 @@ export class Memory {
       if (changed === undefined) return current
       const json = toJson(changed)
       const condition: Condition = stored === null ? ifAbsent : { type: 'revision', revision: stored.revision }
-      await this.#hands.room()
+      for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
       const outcome = await this.#submit(key, json, condition, options, stored?.entry.version ?? emptyVersion)
       if (outcome.type === 'committed') return json
       if (outcome.type !== 'conflict' || round >= conflictRoundsMax) throw this.#refusal(key, outcome)
@@ -210,28 +220,48 @@ export class Memory {
     return stored
   }
 
-  async #write(key: string, value: Json | undefined, options: WriteOptions): Promise<Committed> {
-    await this.#hands.room()
-    if (options.ifRevision !== undefined || options.ifAbsent === true) {
-      const condition: Condition =
-        options.ifRevision === undefined ? ifAbsent : { type: 'revision', revision: options.ifRevision }
-      const outcome = await this.#submit(key, value, condition, options)
-      if (outcome.type === 'committed') return outcome
-      throw this.#refusal(key, outcome)
+  #write(key: string, value: Json | undefined, options: WriteOptions): Promise<Committed> {
+    if (options.ifRevision !== undefined || options.ifAbsent === true) return this.#writeIf(key, value, options)
+    const own: PendingWrite = { value, outcome: null }
+    this.#pending.set(key, own)
+    const outcome = this.#overwrite(key, own, options)
+    own.outcome = outcome
+    const forget = (): void => {
+      if (this.#pending.get(key) === own) this.#pending.delete(key)
     }
+    outcome.then(forget, forget)
+    return outcome
+  }
+
+  async #writeIf(key: string, value: Json | undefined, options: WriteOptions): Promise<Committed> {
+    await this.#hands.ready()
+    for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
+    const condition: Condition =
+      options.ifRevision === undefined ? ifAbsent : { type: 'revision', revision: options.ifRevision }
+    const outcome = await this.#submit(key, value, condition, options)
+    if (outcome.type === 'committed') return outcome
+    throw this.#refusal(key, outcome)
+  }
+
+  async #overwrite(key: string, own: PendingWrite, options: WriteOptions): Promise<Committed> {
+    await this.#hands.ready()
     let context = this.#hands.contextOf(key)
     if (context === undefined) context = (await this.#readStored(key))?.entry.version ?? emptyVersion
     for (let round = 1; ; round++) {
-      const outcome = await this.#submit(key, value, { type: 'causal', context }, options)
+      for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
+      const outcome = await this.#submit(key, own.value, { type: 'causal', context }, options)
       if (outcome.type === 'committed') return outcome
       if (outcome.type !== 'conflict' || outcome.stored === null || round >= conflictRoundsMax) throw this.#refusal(key, outcome)
       // The writers had not seen each other. This one has now: its version will cover what it overwrites.
       context = joinVersions(context, outcome.stored.entry.version)
       await this.#pause(round)
+      // A later call of this process overwrites it anyway; trying again could only come too late and undo that.
+      const newest = this.#pending.get(key)
+      if (newest !== undefined && newest !== own && newest.outcome !== null) return newest.outcome
     }
   }
 
-  async #submit(
+  #submit(
     key: string,
     value: Json | undefined,
     condition: Condition,
@@ -242,13 +272,7 @@ export class Memory {
     if (context !== undefined) intent = { ...intent, context }
     if (this.#guard !== undefined) intent = { ...intent, guard: this.#guard }
     if (options.ttlSeconds !== undefined) intent = { ...intent, ttlSeconds: options.ttlSeconds }
-    const isPlain = condition.type === 'causal'
-    if (isPlain) this.#pending.set(key, value)
-    try {
-      return await this.#hands.write([intent])
-    } finally {
-      if (isPlain && this.#pending.get(key) === value) this.#pending.delete(key)
-    }
+    return this.#hands.write([intent])
   }
 
   #refusal(key: string, outcome: Exclude<WriteOutcome, { type: 'committed' }>): MemorySyncError {

@@ -164,7 +164,7 @@ export class Runtime {
         startHandler: (task, record) => runner.start(task, record),
         abortHandler: (task, reason) => runner.abort(task, reason),
         endHandler: (task) => runner.end(task),
-        renewed: (task) => runner.renewed(task),
+        renewed: (task, sentMs) => runner.renewed(task, sentMs),
         rest: (id) => this.#rest(id),
       }),
     })

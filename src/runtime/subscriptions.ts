@@ -23,11 +23,11 @@ export class Subscriptions {
 
   /** @returns the end of the subscription, idempotent. */
   add(pattern: string, listener: Listener): () => void {
-    // A wrapper of its own: one function may be subscribed twice.
-    const own: Listener = (change) => listener(change)
+    let isOver = false
+    // A wrapper of its own: one function may be subscribed twice, and ended by another that is called before it.
+    const own: Listener = (change) => (isOver ? undefined : listener(change))
     const remove = this.#trie.add(pattern, own)
     this.#count++
-    let isOver = false
     return () => {
       if (isOver) return
       isOver = true

@@ -242,6 +242,8 @@ export function world(options: { readonly seed?: number; readonly bootId?: strin
   const clock = createVirtualClock(options.bootId === undefined ? {} : { bootId: options.bootId })
   const name = `world-${number}`
   const memory = memoryStore({ name, clock })
+  // What a name holds lives while one handle is open: this one outlives the members.
+  void memory.open()
   const members: Member[] = []
   let driving: Promise<unknown> | null = null
   const run = async <T>(promise: PromiseLike<T>, limitMs = 3600_000): Promise<T> => {

@@ -49,9 +49,9 @@ function linesOf(explanation: Explanation, takers: readonly string[]): string[] 
     const more = takers.length > takersShownMax ? ` and ${takers.length - takersShownMax} more` : ''
     facts.push(['workers', takers.length === 0 ? 'none takes this type at the moment' : `${names}${more} take this type`])
   }
-  return [`task ${id} is ${stateText[state]}: ${reason}`, ...facts.map(([name, text]) => `  ${name.padEnd(12)}${text}`)]
+  return [`task ${id} is ${stateText[state] ?? state}: ${reason}`, ...facts.map(([name, text]) => `  ${name.padEnd(12)}${text}`)]
 }
 
 const takersShownMax = 5
 
-const stateText: Readonly<Record<string, string>> = { backingOff: 'backing off' }
+const stateText: Readonly<Partial<Record<Explanation['state'], string>>> = { backingOff: 'backing off' }

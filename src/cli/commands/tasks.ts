@@ -78,7 +78,7 @@ const columns = [
   { title: 'TYPE' },
   { title: 'PRIORITY', align: 'right' },
   { title: 'ATTEMPTS', align: 'right' },
-  { title: 'AGE', align: 'right' },
+  { title: 'SINCE', align: 'right' },
   { title: 'NOTE' },
 ] as const
 

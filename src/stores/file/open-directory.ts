@@ -65,6 +65,11 @@ export async function releaseDirectory(directory: OpenDirectory): Promise<void> 
   await closing
 }
 
+/** For tests: what this process has open at a real path. */
+export function openDirectoryAt(path: string): Promise<OpenDirectory> | null {
+  return sharedByPath.get(path)?.opening ?? null
+}
+
 export class OpenDirectory {
   readonly path: string
   readonly reader: FileReader
