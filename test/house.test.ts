@@ -56,12 +56,20 @@ const rules: Rules = {
   importersByPlace: {
     'src/cli/': ['src/cli/'],
     'src/stores/open.ts': ['src/cli/', 'src/runtime/create-runtime.ts', 'src/memory-sync-manager.ts'],
-    'src/stores/': ['src/stores/', 'src/cli/', 'src/index.ts', 'src/runtime/create-runtime.ts', 'src/memory-sync-manager.ts'],
+    'src/stores/': [
+      'src/stores/',
+      'src/cli/',
+      'src/index.ts',
+      'src/runtime/create-runtime.ts',
+      'src/runtime/create-store.ts',
+      'src/memory-sync-manager.ts',
+    ],
     'src/platform.ts': [
       'src/cli/',
       'src/index.ts',
       'src/memory-sync-manager.ts',
       'src/runtime/create-runtime.ts',
+      'src/runtime/create-store.ts',
       'src/testing/virtual-clock.ts',
     ],
   },

@@ -277,12 +277,18 @@ class RunningTask implements HandledTask {
     }
     // A unit writes a key once, and the completion writes these two itself.
     if (key === keys.task(this.id, 'state') || key === keys.task(this.id, 'result')) {
-      throw new MemorySyncError('not_supported', `${key} is written with the task's completion: an effect cannot write it`, { key })
+      throw new MemorySyncError('not_supported', `${key} is written with the task's completion: an effect cannot write it`, {
+        key,
+      })
     }
     if (this.#effects.size >= effectsMax && !this.#effects.has(key)) {
       throw new MemorySyncError('too_large', `a task can have at most ${effectsMax} effects; ${quote(key)} is one more`)
     }
-    this.#effects.set(key, { key, value: assertFits(toJson(value), `the effect on ${quote(key)}`, outputBytesMax), condition: always })
+    this.#effects.set(key, {
+      key,
+      value: assertFits(toJson(value), `the effect on ${quote(key)}`, outputBytesMax),
+      condition: always,
+    })
   }
 }
 

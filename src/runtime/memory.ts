@@ -236,8 +236,7 @@ export class Memory {
   async #writeIf(key: string, value: Json | undefined, options: WriteOptions): Promise<Committed> {
     await this.#hands.ready()
     for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
-    const condition: Condition =
-      options.ifRevision === undefined ? ifAbsent : { type: 'revision', revision: options.ifRevision }
+    const condition: Condition = options.ifRevision === undefined ? ifAbsent : { type: 'revision', revision: options.ifRevision }
     const outcome = await this.#submit(key, value, condition, options)
     if (outcome.type === 'committed') return outcome
     throw this.#refusal(key, outcome)
