@@ -32,7 +32,11 @@ const rules: Rules = {
     domain: { imports: [] },
     ports: { imports: ['domain'] },
     wire: { imports: ['domain', 'ports'], packages: ['zod'] },
-    stores: { imports: ['domain', 'ports', 'wire'], packages: ['lmdb'], node: 'any' },
+    stores: {
+      imports: ['domain', 'ports', 'wire'],
+      packages: { lmdb: ['src/stores/'], esbuild: ['src/stores/file/thread-program.ts'] },
+      node: 'any',
+    },
     machines: { imports: ['domain'], packages: ['xstate'] },
     actors: { imports: ['machines', 'ports', 'domain'], packages: ['xstate'] },
     // Which of its files may assemble things is said by `importersByPlace`.
@@ -52,6 +56,8 @@ const rules: Rules = {
     // What the package offers: lists of exports, nothing else.
     index: { imports: ['facade', 'runtime', 'machines', 'stores', 'testing', 'ports', 'domain', 'wire', 'platform'] },
   },
+
+  loadersOfUserCode: ['src/cli/handlers-module.ts'],
 
   importersByPlace: {
     'src/cli/': ['src/cli/'],

@@ -70,6 +70,16 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: 'may not be read by this user',
 }
 
+/** Names of the files that are not what they were when they were listed. */
+export async function changedSince(files: readonly TextFile[]): Promise<string[]> {
+  const changed: string[] = []
+  for (const { name, path, bytes, modifiedMs } of files) {
+    const seen = await peek(path)
+    if (typeof seen === 'string' || seen.bytes !== bytes || seen.modifiedMs !== modifiedMs) changed.push(name)
+  }
+  return changed
+}
+
 async function peek(path: string): Promise<Pick<TextFile, 'bytes' | 'modifiedMs'> | keyof Listing['leftOut']> {
   try {
     await using file = await open(path)

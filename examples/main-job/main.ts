@@ -13,7 +13,7 @@ import { createRuntime, type Runtime } from 'memory-sync'
 import { type Args, argsOf, help, UsageError } from './args.ts'
 import { Board } from './board.ts'
 import { Crew } from './crew.ts'
-import { type Listing, listText } from './files.ts'
+import { changedSince, type Listing, listText } from './files.ts'
 import { runJob } from './job.ts'
 import { differences, plainRun } from './plain-run.ts'
 import { planOf } from './plan.ts'
@@ -96,7 +96,10 @@ async function runAndCheck(
     const plainStartedMs = performance.now()
     const plain = await Promise.race([trouble, plainRun(listing.files)])
     const plainMs = performance.now() - plainStartedMs
-    const check = { differences: differences(listing.files, outcome, plain), plainMs }
+    const found = differences(listing.files, outcome, plain)
+    const changed = found.length === 0 ? [] : await changedSince(listing.files)
+    found.unshift(...changed.map((name) => `${name} was changed while the job ran: run it again`))
+    const check = { differences: found, plainMs }
     return summaryOf({ directory, store, listing, outcome, board, check, nameOf })
   } finally {
     clearTimeout(stall)

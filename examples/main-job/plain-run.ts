@@ -23,7 +23,10 @@ export async function plainRun(files: readonly TextFile[]): Promise<Result> {
   return { facts, index: merged(parts) }
 }
 
-/** How two results differ, in words, at most ten lines; empty when they are equal. */
+const shownMax = 10
+const shownCharactersMax = 160
+
+/** How two results differ, in words, at most {@link shownMax} lines; empty when they are equal. */
 export function differences(files: readonly TextFile[], job: Result, plain: Result): string[] {
   const found: string[] = []
   for (const [file, { name }] of files.entries()) {
@@ -40,5 +43,6 @@ export function differences(files: readonly TextFile[], job: Result, plain: Resu
   }
   for (const word of rowByWord.keys()) found.push(`word ${JSON.stringify(word)} is missing`)
   if (job.index.length !== plain.index.length) found.push(`${job.index.length} words, plainly ${plain.index.length}`)
-  return found.length > 10 ? [...found.slice(0, 9), `and ${found.length - 9} more`] : found
+  const shown = found.slice(0, shownMax).map((difference) => difference.slice(0, shownCharactersMax))
+  return found.length > shownMax ? [...shown, `and ${found.length - shownMax} more`] : shown
 }

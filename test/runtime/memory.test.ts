@@ -87,7 +87,7 @@ describe('set and get', () => {
     const calls: Promise<unknown>[] = []
     for (let turn = 1; turn <= 60; turn++) {
       calls.push(turn % 7 === 6 ? memory.delete('x') : memory.set('x', turn))
-      if (turn % 4 === 0) calls.push(...others.map((other) => other.update('x', () => `other ${turn}`)))
+      if (turn % 15 === 0) calls.push(...others.map((other) => other.update('x', () => `other ${turn}`)))
       if (turn % 5 === 0) await clock.advance(7)
     }
     await run(Promise.all(calls))
