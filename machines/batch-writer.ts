@@ -17,7 +17,7 @@ export interface BatchWriterInput {
   readonly batchIntervalMs?: number
 }
 
-interface BatchWriterContext {
+export interface BatchWriterContext {
   readonly lingerMs: number
   readonly batchIntervalMs: number
   readonly drainMs: number

@@ -12,7 +12,7 @@ export interface CircuitBreakerInput {
   readonly openMs?: number
 }
 
-interface CircuitBreakerContext {
+export interface CircuitBreakerContext {
   readonly failureThreshold: number
   readonly openMs: number
   readonly failures: number

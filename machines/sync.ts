@@ -17,7 +17,7 @@ export interface FeedChange {
   readonly revision: number
 }
 
-interface SyncContext {
+export interface SyncContext {
   /** null: begin with what is committed from now on. */
   readonly cursor: number | null
   readonly failures: number

@@ -42,7 +42,7 @@ export interface TaskInput extends SeenRecord {
 }
 
 /** What is to become of the task, before it is written. */
-type Verdict =
+export type Verdict =
   | { readonly type: 'completed'; readonly endedMs: number; readonly output: Json; readonly effects: readonly Intent[] }
   | { readonly type: 'failed'; readonly endedMs: number; readonly error: TaskFault }
   | { readonly type: 'cancelled'; readonly endedMs: number; readonly reason: string }
@@ -50,14 +50,14 @@ type Verdict =
   | { readonly type: 'handed-back'; readonly endedMs: number }
   | { readonly type: 'taken-over'; readonly endedMs: number }
 
-interface TaskContext extends TaskInput {
+export interface TaskContext extends TaskInput {
   readonly verdict: Verdict | null
   /** How often the outcome was refused because the record had moved under the same epoch. */
   readonly rebases: number
 }
 
 /** Which of the actor's writes a receipt is for. */
-type Ref = 'claim' | 'renew' | 'settle' | 'progress'
+export type Ref = 'claim' | 'renew' | 'settle' | 'progress'
 
 /** A moment, with the wall time taken from the hybrid clock. */
 type Now = Deadline

@@ -23,7 +23,7 @@ export interface WorkerInput {
   readonly startedMs: number
 }
 
-interface WorkerContext extends WorkerInput {
+export interface WorkerContext extends WorkerInput {
   readonly running: number
   /** Counts heartbeats: observers judge life by its change, not by timestamps. */
   readonly sequence: number

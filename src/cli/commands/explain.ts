@@ -18,13 +18,19 @@ export function explainCommand(cli: Cli): Command {
     .action(async (id: string, _given: unknown, self: Command) => {
       await withSession(cli, optionsOf(self), async (session) => {
         await requireTask(session, id)
-        const explanation = await session.runtime.explain(id)
+        const explained = await session.runtime.explain(id)
+        const explanation = { ...explained, reason: withoutThisProcess(explained.reason) }
         const workers = await readWorkers(session, systemClock.wallMs())
         const takers = workers.filter((worker) => takes(worker, explanation.type)).map((worker) => worker.id)
         if (cli.output.isJson) await cli.output.json({ ...explanation, takers })
         else for (const line of linesOf(explanation, takers)) await cli.output.line(printable(line))
       })
     })
+}
+
+/** That the command itself has no workers explains nothing; which workers there are is told from their documents. */
+function withoutThisProcess(reason: string): string {
+  return reason.replace(/; no worker of this process takes the type .*$/s, '')
 }
 
 function linesOf(explanation: Explanation, takers: readonly string[]): string[] {
