@@ -14,7 +14,7 @@ else spawn('doomed', shared)
 
 function spawn(id: string, directory: string): Runtime {
   // Whoever has not renewed its lease for so long is taken for dead.
-  const runtime = createRuntime({ store: `file:${directory}`, workerId: id, taskLeaseMs: 500 })
+  const runtime = createRuntime({ store: `file:${directory}`, workerId: id, taskLeaseMs: 1000 })
   const deposit = async (task: HandledTask<number>) => {
     await task.memory.update('starts', (starts) => Number(starts) + 1)
     task.effect('balance', Number(await task.memory.get('balance')) + task.input)

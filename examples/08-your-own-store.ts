@@ -1,6 +1,6 @@
 /** A store is any object that passes the contract: this one wraps another and keeps a journal of what was committed. */
 import assert from 'node:assert/strict'
-import { createRuntime, memoryStore, type Store, systemClock } from 'memory-sync'
+import { createRuntime, memoryStore, type Store } from 'memory-sync'
 import { storeContract } from 'memory-sync/testing'
 
 function journaledStore(inner: Store, journal: string[]): Store {
@@ -26,14 +26,14 @@ function journaledStore(inner: Store, journal: string[]): Store {
 
 // The contract is a list of cases for any test runner, or none: each wants an empty store.
 for (const { name, run } of storeContract) {
-  const store = journaledStore(memoryStore({ clock: systemClock }), [])
+  const store = journaledStore(memoryStore(), [])
   await run(async () => ({ store, dispose: () => store.close() })).catch((cause: unknown) => {
     throw new Error(`the store breaks its contract: ${name}`, { cause })
   })
 }
 
 const journal: string[] = []
-const store = journaledStore(memoryStore({ clock: systemClock }), journal)
+const store = journaledStore(memoryStore(), journal)
 const runtime = createRuntime({ store })
 runtime.spawnWorker({ handlers: { greet: ({ input }) => `hello ${input}` } })
 const task = await runtime.submit({ id: 'greet-1', type: 'greet', input: 'journal' })

@@ -23,7 +23,8 @@ export const commitTimeoutMs = 10_000
 /** How long a unit is tried again before its caller is told. */
 export const retryForMs = 60_000
 
-export type Answer = (receipt: Receipt) => void
+/** @param isUncertain the unit was sent more than once, and may have taken effect before this receipt's try. */
+export type Answer = (receipt: Receipt, isUncertain: boolean) => void
 
 interface WriterRef {
   send(event: BatchWriterEvent): void
@@ -42,6 +43,8 @@ export class BatchWriter {
   readonly #hands: BatchWriterHands
   readonly #buffer = new WriteBuffer<Answer>()
   readonly #unanswered = new Set<BufferedUnit<Answer>>()
+  /** Sent at least once without an answer. */
+  readonly #uncertain = new WeakSet<BufferedUnit<Answer>>()
   readonly #waitingForRoom: (() => void)[] = []
   #batchesInFlight = 0
   #committedBatches = 0
@@ -103,7 +106,7 @@ export class BatchWriter {
 
   submit(unit: Unit, bytes: number, answer: Answer, urgent: boolean): void {
     if (this.#isStopped) {
-      answer(failed(new MemorySyncError('closed', 'the runtime is shut down; nothing can be written any more')))
+      answer(failed(new MemorySyncError('closed', 'the runtime is shut down; nothing can be written any more')), false)
       return
     }
     const wasEmpty = this.#buffer.size === 0
@@ -161,6 +164,7 @@ export class BatchWriter {
       this.#hands.observe('failed')
       this.#hands.report(error)
       for (const buffered of units) {
+        if (error.code !== 'store_unavailable') this.#uncertain.add(buffered)
         if (this.#mayRetry(buffered, error)) again.push(buffered)
         else answers.push([buffered, failed(error)])
       }
@@ -193,7 +197,8 @@ export class BatchWriter {
 
   #answer(buffered: BufferedUnit<Answer>, receipt: Receipt): void {
     if (!this.#unanswered.delete(buffered)) return
-    for (const answer of buffered.replies) answer(receipt)
+    const isUncertain = this.#uncertain.has(buffered)
+    for (const answer of buffered.replies) answer(receipt, isUncertain)
   }
 
   #giveUp(afterMs: number): void {

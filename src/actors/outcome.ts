@@ -7,7 +7,13 @@ import type { Durability, Stored } from '../ports/store.ts'
 export type WriteOutcome =
   /** Revision and version are those of the unit's first write. */
   | { readonly type: 'committed'; readonly revision: number; readonly version: Version; readonly durability: Durability }
-  | { readonly type: 'conflict'; readonly key: string; readonly stored: Stored | null }
+  | {
+      readonly type: 'conflict'
+      readonly key: string
+      readonly stored: Stored | null
+      /** A reply was lost, and what is stored has seen this very write: it took effect, most likely, and was overwritten. */
+      readonly isOverwritten: boolean
+    }
   | { readonly type: 'stale-epoch'; readonly scope: string; readonly stored: Stored | null }
   | { readonly type: 'failed'; readonly error: MemorySyncError }
 

@@ -7,6 +7,9 @@ import type { Logger } from '../ports/logger.ts'
 import { toldError } from './exit-codes.ts'
 import { type Column, cut, formatTable, jsonText, printable } from './table.ts'
 
+/** For terminals that do not say, or say 0. */
+const columnsDefault = 80
+
 const clearLine = '\r\u001b[2K'
 
 export class Output {
@@ -44,7 +47,7 @@ export class Output {
 
   /** Characters of a line of data on the terminal; Infinity where it goes elsewhere. */
   get lineMax(): number {
-    return this.#stdout.isTTY === true ? (this.#stdout.columns ?? 80) : Infinity
+    return this.#stdout.isTTY === true ? this.#stdout.columns || columnsDefault : Infinity
   }
 
   /** A line of data. Settles when there is room for the next one. */
@@ -123,6 +126,6 @@ export class Output {
   }
 
   #liveText(text: string): string {
-    return `${clearLine}${cut(printable(text), (this.#stderr.columns ?? 80) - 1)}`
+    return `${clearLine}${cut(printable(text), (this.#stderr.columns || columnsDefault) - 1)}`
   }
 }

@@ -177,7 +177,10 @@ export class HandlerRunner {
       }
     } catch (thrown) {
       // After its end (timeout, cancellation, takeover) a handler's complaint is nobody's business any more.
-      if (!run.isOver) this.#fail(run, thrown, 'handler')
+      if (run.isOver) return
+      // One that gives up because the runtime shuts down has not failed: its task goes back, the attempt not counted.
+      if (run.abortedBy !== null) run.task.send({ type: 'drain.elapsed', now: this.#options.now() })
+      else this.#fail(run, thrown, 'handler')
     }
   }
 

@@ -27,7 +27,7 @@ const entryOverheadBytes = 1024
 const versionWorkersKept = Math.floor(versionWorkersMax / 4)
 
 export interface JournalWriter {
-  submit(unit: Unit, bytes: number, answer: (receipt: Receipt) => void, urgent: boolean): void
+  submit(unit: Unit, bytes: number, answer: (receipt: Receipt, isUncertain: boolean) => void, urgent: boolean): void
 }
 
 export interface JournalOptions {
@@ -115,13 +115,15 @@ export class Journal {
     this.#options.writer.submit(
       unit,
       bytes,
-      (receipt) => {
+      (receipt, isUncertain) => {
         if (receipt.type === 'committed') {
           for (const write of unit) if (write.entry !== null) this.contexts.refresh(write.key, write.entry.version)
           answer({ type: 'committed', revision: receipt.revision, version, durability: receipt.durability })
         } else {
           if (receipt.type !== 'failed' && receipt.stored !== null) this.learn(receipt.stored)
-          answer(receipt)
+          if (receipt.type === 'conflict') {
+            answer({ ...receipt, isOverwritten: isUncertain && receipt.stored !== null && hasSeen(receipt.stored, first) })
+          } else answer(receipt)
         }
       },
       options?.urgent === true,
@@ -147,6 +149,12 @@ export class Journal {
     const write: Write = { key: intent.key, entry, condition: intent.condition }
     return intent.guard === undefined ? write : { ...write, guard: intent.guard }
   }
+}
+
+/** Whether the stored entry's writer knew of `write`: then it was there before. Lives of one worker id look alike here. */
+function hasSeen(stored: Stored, { entry }: Write): boolean {
+  const dot = entry?.x?.d
+  return dot !== undefined && (stored.entry.version[dot[0]] ?? 0) >= dot[1]
 }
 
 function prune(context: Version): Version {

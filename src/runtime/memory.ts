@@ -143,6 +143,8 @@ export class Memory {
    * null where there is no value, must be pure, and may run again. When it returns undefined, nothing is written.
    *
    * @returns the value that is stored now.
+   * @throws what `set` does; `unknown_outcome` when the store's reply was lost and the value was overwritten before it could
+   * be asked again: never is a change made twice.
    */
   async update(key: string, change: (value: Json) => unknown, options: Pick<WriteOptions, 'ttlSeconds'> = {}): Promise<Json> {
     this.#assertWritable(key)
@@ -157,7 +159,8 @@ export class Memory {
       for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
       const outcome = await this.#submit(key, json, condition, options, stored?.entry.version ?? emptyVersion)
       if (outcome.type === 'committed') return json
-      if (outcome.type !== 'conflict' || round >= conflictRoundsMax) throw this.#refusal(key, outcome)
+      // A change that may have been made already must not be made again.
+      if (outcome.type !== 'conflict' || outcome.isOverwritten || round >= conflictRoundsMax) throw this.#refusal(key, outcome)
       stored = outcome.stored
       await this.#pause(round)
     }
@@ -285,6 +288,13 @@ export class Memory {
           { key },
         )
       case 'conflict': {
+        if (outcome.isOverwritten) {
+          return new MemorySyncError(
+            'unknown_outcome',
+            `the reply to the write of ${key} was lost, and it has been overwritten since: it took effect, most likely. Read it and decide.`,
+            { key, retryable: false },
+          )
+        }
         const found = outcome.stored === null ? 'no entry' : `revision ${outcome.stored.revision}`
         return new MemorySyncError(
           'conflict',

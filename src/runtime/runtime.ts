@@ -313,9 +313,17 @@ export class Runtime {
   }
 
   async #open(): Promise<void> {
-    await this.#parts.store.open()
+    const abandoned = new Promise<never>((_, reject) => {
+      this.#abandonOpening = () => reject(this.#closedError())
+    })
+    abandoned.catch(() => {})
+    try {
+      await Promise.race([this.#parts.store.open(), abandoned])
+    } catch (thrown) {
+      throw MemorySyncError.from(thrown, 'store_unavailable')
+    }
     const supervisor = this.#supervisor
-    if (this.#state !== 'opening') return
+    if (this.#state !== 'opening') throw this.#closedError()
     supervisor.start({
       address: 'circuit-breaker',
       restart: 'permanent',
@@ -329,7 +337,7 @@ export class Runtime {
       input: { lingerMs: this.#parts.options.lingerMs, batchIntervalMs: this.#parts.options.batchIntervalMs },
       onStart: (actor) => this.#writer.attach(actor),
     })
-    await new Promise<void>((live) => {
+    const live = new Promise<void>((resolve) => {
       supervisor.start({
         address: 'sync',
         restart: 'permanent',
@@ -338,19 +346,20 @@ export class Runtime {
           random: this.#parts.random,
           dispatch: (changes) => this.#dispatch(changes),
           announce: (state) => {
-            if (state === 'live') live()
+            if (state === 'live') resolve()
             this.#feedIsWhole(state)
           },
           report: (message) => this.#report(new MemorySyncError('store_unavailable', `the feed of the store broke: ${message}`)),
         }),
       })
-      this.#abandonOpening = live
     })
-    if (this.#state !== 'opening') return
+    await Promise.race([live, abandoned])
+    if (this.#state !== 'opening') throw this.#closedError()
     this.#state = 'open'
     this.#sweeper.start()
   }
 
+  /** Who waits for the opening is told that the runtime is shut down. */
   #abandonOpening: () => void = () => {}
 
   /** Everything committed comes through here once, by whom ever. */

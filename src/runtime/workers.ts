@@ -45,6 +45,8 @@ interface Worker extends WorkerSlot {
   readonly handlers: Handlers | null
   readonly whenOffline: Promise<void>
   wentOffline(): void
+  /** It was told to leave, perhaps before it started. */
+  isLeaving: boolean
 }
 
 export interface WorkersHands {
@@ -87,7 +89,10 @@ export class Workers {
     const worker = this.#workers.get(id)
     if (worker === undefined) return Promise.resolve()
     worker.takesTasks = false
-    this.#hands.supervisor.tell(worker.address, { type: 'worker.drain' })
+    worker.isLeaving = true
+    if (this.#hands.supervisor.get(worker.address) !== undefined) {
+      this.#hands.supervisor.tell(worker.address, { type: 'worker.drain' })
+    }
     return worker.whenOffline
   }
 
@@ -150,8 +155,8 @@ export class Workers {
 
   #start(worker: Worker): void {
     const hands = this.#hands
-    if (!hands.isOpen()) {
-      worker.wentOffline()
+    if (!hands.isOpen() || worker.isLeaving) {
+      this.forget(worker.id)
       return
     }
     hands.dispatcher.addWorker(worker)
@@ -196,7 +201,8 @@ export class Workers {
     const whenOffline = new Promise<void>((resolve) => {
       wentOffline = resolve
     })
-    return { id, address: `worker/${id}`, types, capacity, handlers, running: 0, takesTasks: false, whenOffline, wentOffline }
+    const slot = { id, address: `worker/${id}`, types, capacity, running: 0, takesTasks: false }
+    return { ...slot, handlers, whenOffline, wentOffline, isLeaving: false }
   }
 }
 

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { MemorySyncError } from '../../src/domain/errors.ts'
 import { systemClock } from '../../src/platform.ts'
 import { openDirectoryAt } from '../../src/stores/file/open-directory.ts'
+import type { CrashPoint } from '../../src/stores/file/protocol.ts'
 import { fileStore } from '../../src/stores/file.ts'
 import { committed, FeedReader, put, rejectsWith, valueAt } from '../../src/testing/store-contract/subject.ts'
 import { temporaryDirectory } from './peers.ts'
@@ -18,8 +19,7 @@ async function open() {
   const store = fileStore({ directory: directory.path, clock: systemClock })
   directory.onRemove.push(() => store.close())
   await store.open()
-  const crash = async (when: 'now' | 'in-transaction' | 'after-commit') =>
-    (await openDirectoryAt(realpathSync(directory.path)))?.crashThread(when)
+  const crash = async (when: CrashPoint) => (await openDirectoryAt(realpathSync(directory.path)))?.crashThread(when)
   return { store, crash }
 }
 
@@ -38,10 +38,10 @@ test('a thread that dies idle is not missed: the next commit starts another', as
   expect(await valueAt(store, 'c')).toBe(1)
 })
 
-test('dying in a transaction leaves nothing of it, and says that the outcome is unknown', async () => {
+test('dying with a commit that was not begun leaves nothing of it, and says that the outcome is unknown', async () => {
   const { store, crash } = await open()
   await committed(store, put('a', 1))
-  await crash('in-transaction')
+  await crash('before-commit')
   const error = await rejectsWith('unknown_outcome', () => store.commit([[put('a', 2), put('b', 2)]]))
   expect(error.retryable).toBe(true)
   expect(await valueAt(store, 'a')).toBe(1)
@@ -50,7 +50,7 @@ test('dying in a transaction leaves nothing of it, and says that the outcome is 
   expect(await valueAt(store, 'a')).toBe(3)
 })
 
-test('dying after the transaction leaves all of it, and says that the outcome is unknown', async () => {
+test('dying with a commit that was made leaves all of it, and says that the outcome is unknown', async () => {
   const { store, crash } = await open()
   const reader = new FeedReader(store.watch('*'))
   await reader.snapshot()
@@ -67,7 +67,7 @@ test('dying after the transaction leaves all of it, and says that the outcome is
 
 test('commits that wait behind a dead thread are made by the next one, in their order', async () => {
   const { store, crash } = await open()
-  await crash('in-transaction')
+  await crash('before-commit')
   const first = rejectsWith('unknown_outcome', () => store.commit([[put('first', 1)]]))
   await new Promise((resolve) => systemClock.defer(() => resolve(null)))
   const later = Array.from({ length: 20 }, (_, index) => committed(store, put('later', index)))
@@ -82,7 +82,7 @@ test('a thread that keeps dying is given up, with an error that says so; reads g
   await committed(store, put('a', 1))
   let given: MemorySyncError | null = null
   for (let round = 0; round < 8 && given === null; round++) {
-    await crash('in-transaction')
+    await crash('before-commit')
     given = await store.commit([[put('a', 2)]]).then(
       () => null,
       (error: MemorySyncError) => (error.code === 'store_unavailable' ? error : null),
@@ -94,7 +94,7 @@ test('a thread that keeps dying is given up, with an error that says so; reads g
 
 test('closing after a death ends everything', async () => {
   const { store, crash } = await open()
-  await crash('in-transaction')
+  await crash('before-commit')
   await rejectsWith('unknown_outcome', () => store.commit([[put('a', 1)]]))
   await store.close()
   const again = await open()

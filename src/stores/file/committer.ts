@@ -7,7 +7,7 @@
  */
 import type { Entry } from '../../domain/entry.ts'
 import { MemorySyncError } from '../../domain/errors.ts'
-import type { Clock } from '../../ports/clock.ts'
+import type { Clock, Timer } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Durability, Receipt, Stored, Unit } from '../../ports/store.ts'
 import { encodeEntry } from '../../wire/entry-codec.ts'
@@ -28,6 +28,8 @@ const slowRoundTripMs = 4
 const fastRoundTripMs = 1
 /** One that the thread works on, one that waits for it. */
 const chunksInFlightMax = 2
+/** The thread answers within milliseconds, unless another process hangs with the writer's lock, or the disk does. */
+const answerMsMax = 30_000
 /** Beyond this many units waiting, commits are refused with `backpressure`. */
 export const waitingUnitsMax = 100_000
 
@@ -79,6 +81,7 @@ interface Waiting {
 interface Chunk {
   readonly units: readonly Waiting[]
   readonly sentMs: number
+  readonly deadline: Timer
 }
 
 export class Committer {
@@ -92,6 +95,8 @@ export class Committer {
   #lastId = 0
   #isPumping = false
   #isRestarting = false
+  /** The thread has let a deadline pass and has not answered since. */
+  #isStuck = false
   #onDrained: (() => void)[] = []
 
   constructor(host: CommitterHost, thread: CommitThread) {
@@ -106,6 +111,7 @@ export class Committer {
 
   commit(units: readonly Unit[], options: CommitOptions): Promise<readonly Receipt[]> {
     if (units.length === 0) return Promise.resolve([])
+    if (this.#isStuck) return Promise.reject(stuckError())
     const waiting = this.#waitingUnits()
     if (waiting + units.length > waitingUnitsMax && waiting > 0) {
       const message = `${waiting} units wait to be committed, which is as many as the store keeps; commit fewer at once`
@@ -127,8 +133,11 @@ export class Committer {
 
   onMessage(message: FromThread): void {
     if (message.type !== 'receipts' && message.type !== 'broken') return
+    this.#isStuck = false
     const chunk = this.#inFlight.get(message.id)
+    // Given up before; whoever watches hears of it from the log.
     if (chunk === undefined) return
+    chunk.deadline.cancel()
     this.#inFlight.delete(message.id)
     this.#thread.release()
     this.#adapt(this.#host.clock.monotonicMs() - chunk.sentMs)
@@ -144,6 +153,8 @@ export class Committer {
   onDeath(reason: string): void {
     const lost = [...this.#inFlight.values()]
     this.#inFlight.clear()
+    this.#isStuck = false
+    for (const { deadline } of lost) deadline.cancel()
     this.#host.logger.warn('the store thread died', { reason, commitsInFlight: lost.length })
     const message = `the store's thread died before it answered (${reason}); the write may or may not have happened`
     for (const chunk of lost) this.#fail(chunk.units, new MemorySyncError('unknown_outcome', message))
@@ -223,7 +234,8 @@ export class Committer {
     if (units.length === 0) return
     const id = ++this.#lastId
     const { clock } = this.#host
-    this.#inFlight.set(id, { units, sentMs: clock.monotonicMs() })
+    const deadline = clock.setTimer(answerMsMax, () => this.#giveUp(), { keepAlive: false })
+    this.#inFlight.set(id, { units, sentMs: clock.monotonicMs(), deadline })
     this.#thread.hold()
     this.#thread.post({ type: 'commit', id, nowMs: clock.wallMs(), isFlushed, units: items })
   }
@@ -289,6 +301,32 @@ export class Committer {
     else call.resolve(receipts)
   }
 
+  /** Nobody waits for ever: what was sent is unknown, what was not is refused, and so is what comes until the thread answers. */
+  #giveUp(): void {
+    this.#isStuck = true
+    const sent = [...this.#inFlight.values()]
+    this.#inFlight.clear()
+    this.#host.logger.error('the store has not answered for long; another process may hang while it writes', {
+      afterMs: answerMsMax,
+      commitsInFlight: sent.length,
+    })
+    const message = `the store has not answered for ${answerMsMax / 1000} s; the write may or may not have happened`
+    for (const chunk of sent) {
+      chunk.deadline.cancel()
+      this.#thread.release()
+      this.#fail(chunk.units, new MemorySyncError('unknown_outcome', message))
+    }
+    this.#fail(this.#takeWaiting(), stuckError())
+    this.#afterAnswer()
+  }
+
+  #takeWaiting(): readonly Waiting[] {
+    const waiting = this.#waiting.slice(this.#sent)
+    this.#waiting = []
+    this.#sent = 0
+    return waiting
+  }
+
   #restart(): void {
     if (this.#isRestarting) return
     this.#isRestarting = true
@@ -300,10 +338,7 @@ export class Committer {
       },
       (cause: unknown) => {
         this.#isRestarting = false
-        const waiting = this.#waiting.slice(this.#sent)
-        this.#waiting = []
-        this.#sent = 0
-        this.#fail(waiting, MemorySyncError.from(cause, 'store_unavailable'))
+        this.#fail(this.#takeWaiting(), MemorySyncError.from(cause, 'store_unavailable'))
         this.#afterAnswer()
       },
     )
@@ -318,6 +353,12 @@ export class Committer {
     this.#host.onIdle()
     for (const resolve of this.#onDrained.splice(0)) resolve()
   }
+}
+
+function stuckError(): MemorySyncError {
+  const message =
+    'the store does not answer, nothing was written: another process may hang while it writes. It is tried again by itself.'
+  return new MemorySyncError('store_unavailable', message)
 }
 
 function brokenError(isUndone: boolean, message: string): MemorySyncError {

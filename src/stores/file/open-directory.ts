@@ -15,9 +15,9 @@ import { type CommitThread, Committer } from './committer.ts'
 import { damaged, prepareDirectory, unusable } from './directory.ts'
 import { dataFile } from './format.ts'
 import { CommitNotice } from './notice.ts'
-import type { ThreadData } from './protocol.ts'
+import type { CrashPoint } from './protocol.ts'
 import { FileReader } from './reader.ts'
-import { StoreThread } from './store-thread.ts'
+import { type StartData, StoreThread } from './store-thread.ts'
 
 export interface OpenOptions {
   readonly directory: string
@@ -76,7 +76,8 @@ export class OpenDirectory {
   readonly feed: ChangeFeed
   readonly committer: Committer
   readonly #clock: Clock
-  readonly #threadData: ThreadData
+  readonly #logger: Logger
+  readonly #threadData: StartData
   readonly #notice: CommitNotice
   #thread: StoreThread
   readonly #deathsMs: number[] = []
@@ -84,11 +85,12 @@ export class OpenDirectory {
   #isLookDue = false
   #isClosed = false
 
-  private constructor(path: string, reader: FileReader, thread: StoreThread, threadData: ThreadData, options: OpenOptions) {
+  private constructor(path: string, reader: FileReader, thread: StoreThread, threadData: StartData, options: OpenOptions) {
     const { clock, logger } = options
     this.path = path
     this.reader = reader
     this.#clock = clock
+    this.#logger = logger
     this.#thread = thread
     this.#threadData = threadData
     this.feed = new ChangeFeed(reader, reader.head())
@@ -107,7 +109,7 @@ export class OpenDirectory {
   }
 
   static async open(path: string, options: OpenOptions): Promise<OpenDirectory> {
-    const threadData: ThreadData = { directory: path, logChangesMax: options.logChangesMax }
+    const threadData: StartData = { directory: path, logChangesMax: options.logChangesMax }
     let opened: OpenDirectory | null = null
     const events = {
       onMessage: (message: Parameters<Committer['onMessage']>[0]) => opened?.committer.onMessage(message),
@@ -132,12 +134,14 @@ export class OpenDirectory {
     this.#isClosed = true
     await this.committer.drained()
     this.#notice.close()
-    await this.#thread.close()
+    if (!(await this.#thread.close())) {
+      this.#logger.warn('the store thread still waits for a process that is writing; it was left behind', { path: this.path })
+    }
     await this.reader.close()
   }
 
   /** For tests: the thread dies as in a crash. */
-  crashThread(when: 'now' | 'in-transaction' | 'after-commit'): void {
+  crashThread(when: CrashPoint): void {
     this.#thread.post({ type: 'die', when })
   }
 
@@ -195,7 +199,7 @@ export class OpenDirectory {
 
 async function startThread(
   path: string,
-  data: ThreadData,
+  data: StartData,
   events: Parameters<typeof StoreThread.start>[1],
   clock: Clock,
 ): Promise<StoreThread> {

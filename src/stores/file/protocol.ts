@@ -11,6 +11,8 @@ import type { Refusal } from '../judge.ts'
 export interface ThreadData {
   readonly directory: string
   readonly logChangesMax: number
+  /** See `thread-gate.ts`. */
+  readonly gate: Int32Array
 }
 
 export type FlatItem = string | number | null | Version
@@ -26,8 +28,11 @@ export type ToThread =
       readonly units: readonly FlatItem[]
     }
   | { readonly type: 'close' }
-  /** For tests: die as a crash would, now or in the middle of the next transaction. */
-  | { readonly type: 'die'; readonly when: 'now' | 'in-transaction' | 'after-commit' }
+  /** For tests: die as a crash would. */
+  | { readonly type: 'die'; readonly when: CrashPoint }
+
+/** At once; with the next commit received but not begun; with the next commit made but not answered. */
+export type CrashPoint = 'now' | 'before-commit' | 'after-commit'
 
 /** A refused unit, with what was stored where it was refused. */
 export interface RefusedUnit {

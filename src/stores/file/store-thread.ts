@@ -8,10 +8,13 @@ import { Worker } from 'node:worker_threads'
 import { MemorySyncError } from '../../domain/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { FromThread, ThreadData, ToThread } from './protocol.ts'
+import { createGate, guardExit, unguardExit } from './thread-gate.ts'
 import { type ThreadProgram, threadProgram } from './thread-program.ts'
 
-/** A thread that was asked to close and does not is ended by force. */
+/** A thread that was asked to close and does not, because another process holds the writer's lock, is left to itself. */
 const closeMsMax = 5000
+
+export type StartData = Omit<ThreadData, 'gate'>
 
 export interface ThreadEvents {
   onMessage(message: FromThread): void
@@ -23,18 +26,20 @@ export class StoreThread {
   readonly #worker: Worker
   readonly #events: ThreadEvents
   readonly #clock: Clock
+  readonly #gate = createGate()
   readonly #ended: Promise<void>
   #isClosing = false
   #isDead = false
   #reason = ''
   #holders = 0
 
-  private constructor(program: ThreadProgram, data: ThreadData, events: ThreadEvents, clock: Clock) {
+  private constructor(program: ThreadProgram, data: StartData, events: ThreadEvents, clock: Clock) {
     this.#events = events
     this.#clock = clock
+    guardExit(this.#gate)
     this.#worker = new Worker(program.file, {
       eval: program.isText,
-      workerData: data,
+      workerData: { ...data, gate: this.#gate } satisfies ThreadData,
       name: 'memory-sync store',
       // Not what this process was started with: a loader or an inspector port is not for this thread.
       execArgv: [],
@@ -45,6 +50,7 @@ export class StoreThread {
     this.#ended = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
         this.#isDead = true
+        unguardExit(this.#gate)
         resolve()
         if (!this.#isClosing) this.#events.onDeath(this.#reason === '' ? `it ended with code ${code}` : this.#reason)
       })
@@ -54,7 +60,7 @@ export class StoreThread {
   /**
    * @throws what the thread says about the directory; `store_unavailable` if it dies before saying anything.
    */
-  static async start(data: ThreadData, events: ThreadEvents, clock: Clock): Promise<StoreThread> {
+  static async start(data: StartData, events: ThreadEvents, clock: Clock): Promise<StoreThread> {
     let settle: ((message: FromThread | string) => void) | null = null
     const first = new Promise<FromThread | string>((resolve) => {
       settle = resolve
@@ -100,13 +106,20 @@ export class StoreThread {
     if (--this.#holders === 0) this.#worker.unref()
   }
 
-  async close(): Promise<void> {
-    if (this.#isDead) return
+  /** Ends the thread after what it was sent. Returns whether it has ended; one that hangs no longer keeps the process alive. */
+  async close(): Promise<boolean> {
+    if (this.#isDead) return true
     this.#isClosing = true
     this.#worker.ref()
     this.post({ type: 'close' })
-    const deadline = this.#clock.setTimer(closeMsMax, () => void this.#worker.terminate(), { keepAlive: false })
-    await this.#ended
-    deadline.cancel()
+    await new Promise<void>((resolve) => {
+      const deadline = this.#clock.setTimer(closeMsMax, resolve)
+      void this.#ended.then(() => {
+        deadline.cancel()
+        resolve()
+      })
+    })
+    this.#worker.unref()
+    return this.#isDead
   }
 }

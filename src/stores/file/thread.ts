@@ -13,6 +13,7 @@ import { type ErrorCode, messageOf } from '../../domain/errors.ts'
 import { judgeUnit, type Look, type Refusal } from '../judge.ts'
 import { entriesDatabase, environmentOptions, headRecord, logDatabase } from './format.ts'
 import {
+  type CrashPoint,
   type FlatItem,
   type FromThread,
   itemsPerWrite,
@@ -22,6 +23,7 @@ import {
   type ToThread,
   unflattenWrite,
 } from './protocol.ts'
+import { enter, leave } from './thread-gate.ts'
 
 /** Log records are removed when this many changes came since the last time, not at every commit. */
 const trimEveryChanges = 256
@@ -33,14 +35,14 @@ const synchronousCommit = 0x02
 const withoutRootSync = 0x40000
 
 const port = parentPort
-const { directory, logChangesMax } = workerData as ThreadData
+const { directory, logChangesMax, gate } = workerData as ThreadData
 
 class Thread implements Look {
   readonly #root: RootDatabase<string, string>
   readonly #entries: Database<string, string>
   readonly #log: Database<string, string | number>
   #trimmedAt = 0
-  #dyingAt: 'in-transaction' | 'after-commit' | null = null
+  #dyingAt: CrashPoint | null = null
   #isCommitting = false
 
   constructor() {
@@ -52,7 +54,13 @@ class Thread implements Look {
   take(message: ToThread): void {
     switch (message.type) {
       case 'commit':
-        this.#commit(message)
+        if (this.#dyingAt === 'before-commit') process.exit(1)
+        if (!enter(gate)) return
+        try {
+          this.#commit(message)
+        } finally {
+          leave(gate)
+        }
         break
       case 'close':
         void this.#root.close().then(() => port?.close())
@@ -70,7 +78,6 @@ class Thread implements Look {
       this.#root.transactionSync(
         () => {
           answer = this.#write(id, units, nowMs)
-          if (this.#dyingAt === 'in-transaction') process.exit(1)
           this.#isCommitting = answer.after > answer.before
           return this.#isCommitting ? undefined : ABORT
         },
@@ -177,10 +184,15 @@ function unusable(error: unknown): FromThread {
   return { type: 'unusable', code, message }
 }
 
-try {
-  const thread = new Thread()
-  port?.on('message', (message: ToThread) => thread.take(message))
-  send({ type: 'ready' })
-} catch (error) {
-  send(unusable(error))
+// Opening makes the databases, which is a transaction too.
+if (enter(gate)) {
+  try {
+    const thread = new Thread()
+    port?.on('message', (message: ToThread) => thread.take(message))
+    send({ type: 'ready' })
+  } catch (error) {
+    send(unusable(error))
+  } finally {
+    leave(gate)
+  }
 }
