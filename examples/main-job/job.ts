@@ -28,6 +28,8 @@ export interface JobOutcome extends Result {
 /** @throws `task_failed` when a task has failed for good. */
 export async function runJob({ plan, runtime, crew, board, kill, note }: JobParts): Promise<JobOutcome> {
   const total = plan.fileTasks.length + plan.mergeTasks.length
+  // A memory that cannot be opened is told once, not by every process.
+  await runtime.ready()
   await Promise.all([crew.start('worker-a'), crew.start('worker-b')])
   const startedMs = performance.now()
   const fileTasks = await Promise.all(plan.fileTasks.map((task) => runtime.submit(task)))

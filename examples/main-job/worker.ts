@@ -59,5 +59,8 @@ try {
   if (process.connected) process.send('ready')
 } catch (thrown) {
   // Told to drain before the memory was open: that is no fault.
-  if (!(thrown instanceof MemorySyncError && thrown.code === 'closed')) throw thrown
+  if (!(thrown instanceof MemorySyncError && thrown.code === 'closed')) {
+    console.error(`${id}: ${(thrown as Error).message}`)
+    process.exit(1)
+  }
 }

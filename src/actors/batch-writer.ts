@@ -166,7 +166,7 @@ export class BatchWriter {
       for (const buffered of units) {
         if (error.code !== 'store_unavailable') this.#uncertain.add(buffered)
         if (this.#mayRetry(buffered, error)) again.push(buffered)
-        else answers.push([buffered, failed(error)])
+        else answers.push([buffered, failed(this.#asFarAsKnown(buffered, error))])
       }
     }
     this.#batchesInFlight--
@@ -189,6 +189,12 @@ export class BatchWriter {
     } finally {
       timer.cancel()
     }
+  }
+
+  /** "Nothing was written" is true of the last try only, when the reply to an earlier one was lost. */
+  #asFarAsKnown(buffered: BufferedUnit<Answer>, error: MemorySyncError): MemorySyncError {
+    if (error.code !== 'store_unavailable' || !this.#uncertain.has(buffered)) return error
+    return new MemorySyncError('unknown_outcome', `the reply was lost, and then: ${error.message}`, { cause: error })
   }
 
   #mayRetry(buffered: BufferedUnit<Answer>, error: MemorySyncError): boolean {

@@ -145,7 +145,7 @@ export class Journal {
     const plain = { value: intent.value ?? null, version, timestamp: time.ms, workerId, x }
     const hasTtl = intent.ttlSeconds !== undefined && intent.ttlSeconds > 0
     const entry: Entry = hasTtl ? { ...plain, ttl: intent.ttlSeconds as number } : plain
-    if (intent.context === undefined) this.contexts.learn(intent.key, version)
+    if (intent.context === undefined || intent.condition.type === 'causal') this.contexts.learn(intent.key, version)
     const write: Write = { key: intent.key, entry, condition: intent.condition }
     return intent.guard === undefined ? write : { ...write, guard: intent.guard }
   }

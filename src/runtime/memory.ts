@@ -238,20 +238,23 @@ export class Memory {
 
   async #writeIf(key: string, value: Json | undefined, options: WriteOptions): Promise<Committed> {
     await this.#hands.ready()
+    const context = await this.#contextOf(key)
     for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
     const condition: Condition = options.ifRevision === undefined ? ifAbsent : { type: 'revision', revision: options.ifRevision }
-    const outcome = await this.#submit(key, value, condition, options)
+    const outcome = await this.#submit(key, value, condition, options, context)
     if (outcome.type === 'committed') return outcome
     throw this.#refusal(key, outcome)
   }
 
   async #overwrite(key: string, own: PendingWrite, options: WriteOptions): Promise<Committed> {
     await this.#hands.ready()
-    let context = this.#hands.contextOf(key)
-    if (context === undefined) context = (await this.#readStored(key))?.entry.version ?? emptyVersion
+    let context = await this.#contextOf(key)
     for (let round = 1; ; round++) {
       for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
-      const outcome = await this.#submit(key, own.value, { type: 'causal', context }, options)
+      // Own writes that went ahead meanwhile are seen too.
+      const known = this.#hands.contextOf(key)
+      if (known !== undefined) context = joinVersions(known, context)
+      const outcome = await this.#submit(key, own.value, { type: 'causal', context }, options, context)
       if (outcome.type === 'committed') return outcome
       if (outcome.type !== 'conflict' || outcome.stored === null || round >= conflictRoundsMax) throw this.#refusal(key, outcome)
       // The writers had not seen each other. This one has now: its version will cover what it overwrites.
@@ -263,15 +266,20 @@ export class Memory {
     }
   }
 
+  /** What this process has seen of the key; if nothing, it looks. */
+  async #contextOf(key: string): Promise<Version> {
+    return this.#hands.contextOf(key) ?? (await this.#readStored(key))?.entry.version ?? emptyVersion
+  }
+
+  /** The intent carries its context, so that the journal need not read: it is in the buffer when this returns. */
   #submit(
     key: string,
     value: Json | undefined,
     condition: Condition,
     options: WriteOptions,
-    context?: Version,
+    context: Version,
   ): Promise<WriteOutcome> {
-    let intent: Intent = { key, value, condition }
-    if (context !== undefined) intent = { ...intent, context }
+    let intent: Intent = { key, value, condition, context }
     if (this.#guard !== undefined) intent = { ...intent, guard: this.#guard }
     if (options.ttlSeconds !== undefined) intent = { ...intent, ttlSeconds: options.ttlSeconds }
     return this.#hands.write([intent])

@@ -52,10 +52,9 @@ export class CommandLine {
   }
 
   start(args: readonly string[], options: StartOptions = {}): Running {
-    const env: NodeJS.ProcessEnv = { ...process.env, MEMORY_SYNC_STORE: this.storeUrl, ...options.env }
-    delete env.MEMORY_SYNC_LOG
+    const env = { ...process.env, MEMORY_SYNC_STORE: this.storeUrl, MEMORY_SYNC_LOG: 'warn', ...options.env }
     const node = ['--conditions=memory-sync:source', '--import', loader, main, ...args]
-    const child = spawn(process.execPath, node, { cwd: this.directory, env: { ...env, ...options.env }, stdio: 'pipe' })
+    const child = spawn(process.execPath, node, { cwd: this.directory, env, stdio: 'pipe' })
     const running = new Running(child)
     this.#running.add(running)
     void running.ended.then(() => this.#running.delete(running))

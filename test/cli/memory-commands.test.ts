@@ -66,7 +66,6 @@ describe('get, set and delete', () => {
 
   it.each([
     ['what is not JSON', ['set', 'a', 'hello'], /^memory-sync: invalid_value: "hello" is not JSON\..*--text/],
-    ['a malformed key', ['set', 'a//b', '1'], /^memory-sync: invalid_key: key "a\/\/b"/],
     ["a task's record", ['set', 'task-sentinel/tasks/t/record', '1'], /^memory-sync: not_supported: /],
   ])('refuse %s', async (_, args, reason) => {
     expect(await cli.run(args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(reason) })

@@ -5,7 +5,7 @@ import { CommandLine, jsonLines } from './command-line.ts'
 const cli = new CommandLine()
 cli.write(
   'handlers.ts',
-  `import { writeFileSync } from 'node:fs'
+  `import { existsSync, watch, writeFileSync } from 'node:fs'
   interface Task { id: string; input: unknown; attempt: number; signal: AbortSignal }
   const aborted = (signal: AbortSignal): Promise<never> =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
@@ -14,12 +14,13 @@ cli.write(
     double: (task: Task) => Number(task.input) * 2,
     bad: () => { throw new Error('boom\\n\\u001b[31m') },
     mark: (task: Task) => writeFileSync(String(task.input), 'ran'),
-    untilFile: async (task: Task) => {
-      const { existsSync, watch } = await import('node:fs')
-      for await (const _ of (await import('node:fs/promises')).watch('.', { signal: task.signal }))
-        if (existsSync(String(task.input))) return 'saw it'
-    },
-    hang: (task: Task) => aborted(task.signal),
+    untilFile: (task: Task) => new Promise((resolve) => {
+      const look = () => { if (existsSync(String(task.input))) resolve('saw it') }
+      watch('.', look)
+      look()
+      console.error('started')
+    }),
+    hang: (task: Task) => { console.error('started'); return aborted(task.signal) },
   }`,
 )
 const lines = (...tasks: object[]): string => tasks.map((task) => JSON.stringify(task)).join('\n')
@@ -110,7 +111,7 @@ describe('run and Ctrl-C', () => {
     const store = ['--store', url('drain')]
     const stdin = lines({ id: 'runs', type: 'untilFile', input: 'go' }, { id: 'waits', type: 'double', input: 1 })
     const run = cli.start(['run', 'handlers.ts', '--tasks', '-', '--capacity', '1', '--json', ...store], { stdin })
-    await untilStatus(store, 'runs', 'processing')
+    await run.says(/^started$/m)
     run.kill('SIGINT')
     await run.says(/draining: 1 running task has 30 s to end/)
     cli.write('go', '')
@@ -125,7 +126,7 @@ describe('run and Ctrl-C', () => {
     const store = ['--store', url('hand-back')]
     const stdin = lines({ id: 'h', type: 'hang', maxAttempts: 1 })
     const run = cli.start(['run', 'handlers.ts', '--tasks', '-', '--drain-ms', '0', ...store], { stdin })
-    await untilStatus(store, 'h', 'processing')
+    await run.says(/^started$/m)
     run.kill('SIGTERM')
     expect((await run.ended).code).toBe(130)
     expect(jsonLines((await cli.run(['tasks', '--json', ...store])).stdout)).toEqual([
@@ -136,7 +137,7 @@ describe('run and Ctrl-C', () => {
   it('exits at once the second time', async () => {
     const store = ['--store', url('twice')]
     const run = cli.start(['run', 'handlers.ts', '--tasks', '-', ...store], { stdin: lines({ id: 'h', type: 'hang' }) })
-    await untilStatus(store, 'h', 'processing')
+    await run.says(/^started$/m)
     run.kill('SIGINT')
     await run.says(/Ctrl-C again exits at once/)
     // Another signal, for the same one right behind the first would be taken for its echo.
@@ -162,12 +163,4 @@ describe('run and Ctrl-C', () => {
     run.kill('SIGINT')
     expect(await run.ended).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(/ended after 0 handler runs\n$/) })
   })
-
-  /** The watch ends when another process has written it. */
-  async function untilStatus(store: string[], id: string, status: string): Promise<void> {
-    const watch = cli.start(['watch', `task-sentinel/tasks/${id}/record`, '--json', ...store])
-    await watch.says(new RegExp(`"status":"${status}"`))
-    watch.kill('SIGINT')
-    await watch.ended
-  }
 })

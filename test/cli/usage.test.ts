@@ -1,56 +1,76 @@
 import { mkdirSync } from 'node:fs'
+import { CommanderError } from 'commander'
 import { describe, expect, it } from 'vitest'
+import { exitCodes } from '../../src/cli/exit-codes.ts'
+import { Interrupts } from '../../src/cli/interrupts.ts'
+import { Output } from '../../src/cli/output.ts'
+import { createProgram } from '../../src/cli/program.ts'
+import { systemClock } from '../../src/platform.ts'
 import { CommandLine } from './command-line.ts'
 
 const cli = new CommandLine()
+const output = new Output(process.stdout, process.stderr, () => {})
+const names = ['run', 'status', 'get', 'set', 'delete', 'watch', 'tasks', 'explain', 'cancel', 'dead-letters', 'replay']
+
+/** What is said about arguments that no command is run with: this needs no process of its own. */
+async function usage(args: readonly string[]): Promise<{ isHelp: boolean; out: string; err: string }> {
+  let out = ''
+  let err = ''
+  const program = createProgram({ output, interrupts: new Interrupts(systemClock), exitCode: exitCodes.ok })
+  for (const command of [program, ...program.commands]) {
+    command.configureOutput({ writeOut: (text) => (out += text), writeErr: (text) => (err += text) })
+  }
+  const ended: unknown = await program.parseAsync(args, { from: 'user' }).catch((thrown: unknown) => thrown)
+  if (!(ended instanceof CommanderError)) throw new Error(`a command was run for ${args.join(' ')}`)
+  return { isHelp: ended.exitCode === 0, out, err }
+}
 
 describe('help', () => {
   it('of the whole lists all commands and exit codes', async () => {
-    const { code, stdout } = await cli.run(['--help'])
-    expect(code).toBe(0)
-    for (const name of [
-      'run',
-      'status',
-      'get',
-      'set',
-      'delete',
-      'watch',
-      'tasks',
-      'explain',
-      'cancel',
-      'dead-letters',
-      'replay',
-    ]) {
-      expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'))
+    const { isHelp, out } = await usage(['--help'])
+    expect(isHelp).toBe(true)
+    for (const name of names) {
+      expect(out).toMatch(new RegExp(`^ {2}${name} `, 'm'))
     }
-    expect(stdout).toMatch(/^ {2}130 +interrupted$/m)
+    expect(out).toMatch(/^ {2}130 +interrupted$/m)
   })
 
-  it('of a command has its examples, the common options and the exit codes', async () => {
-    const { code, stdout } = await cli.run(['help', 'watch'])
-    expect(code).toBe(0)
-    for (const part of ['--count <n>', '--store <url>', 'Examples:\n  $ memory-sync watch', 'Exit codes:']) {
-      expect(stdout).toContain(part)
+  it('of every command has examples, the common options and the exit codes', async () => {
+    for (const name of names) {
+      const help = await usage([name, '--help'])
+      expect(help.isHelp).toBe(true)
+      for (const part of ['--store <url>', '--namespace <name>', '--json', `Examples:\n  $ memory-sync ${name}`, 'Exit codes:']) {
+        expect(help.out, name).toContain(part)
+      }
     }
   })
 })
 
 describe('bad usage', () => {
   it.each([
+    ['no command', [], /^Usage: memory-sync/],
     ['an unknown command', ['stauts'], /unknown command 'stauts'\n\(Did you mean status\?\)/],
     ['an unknown option', ['get', 'a', '--jsno'], /unknown option '--jsno'\n\(Did you mean --json\?\)/],
     ['a missing argument', ['get'], /missing required argument 'key'/],
     ['a superfluous argument', ['get', 'a', 'b'], /too many arguments/],
     ['an option that is no number', ['tasks', '--limit', 'many'], /It must be a whole number from 1/],
+    ['an option that is none of the choices', ['tasks', '--status', 'lost'], /Allowed choices are pending, processing/],
     ['options that exclude each other', ['set', 'a', '1', '--if-absent', '--if-revision', '1'], /cannot be used with/],
     ['ids beside --all', ['replay', 'a', '--all'], /either ids of tasks or --all/],
-    [
-      'a store that cannot be',
-      ['status', '--store', 'redis://x'],
-      /^memory-sync: invalid_option: "redis:\/\/x" is no store's URL/,
-    ],
+    ['an option without its other', ['run', 'x.js', '--keep'], /--keep needs --tasks/],
   ])('is %s', async (_, args, message) => {
-    expect(await cli.run(args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(message) })
+    const { isHelp, out, err } = await usage(args)
+    expect({ isHelp, out }).toEqual({ isHelp: false, out: '' })
+    expect(err).toMatch(message)
+  })
+
+  it('has its own exit code', async () => {
+    expect(await cli.run(['get', '--nope'])).toMatchObject({ code: 2, stdout: '' })
+    expect(await cli.run(['status', '--store', 'redis://x'])).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^memory-sync: invalid_option: "redis:\/\/x" is no store's URL/),
+    })
   })
 })
 

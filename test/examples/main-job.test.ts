@@ -90,6 +90,12 @@ test('a place that is no directory is refused by name', async () => {
   await expect(listText('package.json')).rejects.toThrow('package.json is not a directory')
 })
 
+test('a store that cannot be opened is told once, with advice, and ends the job', async () => {
+  const { code, stderr } = await runScript(main, [directory, '--store', 'file:package.json'])
+  expect(code).toBe(1)
+  expect(stderr.match(/there is a file of that name\. Give a directory/g)).toHaveLength(1)
+})
+
 test('wrong usage: exit code 2, the message on stderr, nothing on stdout', async () => {
   const { code, stdout, stderr } = await runScript(main, [join(directory, 'sub', 'node_modules', '..', '..', 'nowhere')])
   expect(code).toBe(2)

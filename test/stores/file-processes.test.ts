@@ -133,6 +133,17 @@ test('a process ends by itself after close, and also without it when nothing is 
   expect(await Promise.all([closing.exited, leaving.exited])).toEqual([0, 0])
 })
 
+test('process.exit() in the middle of commits ends the process, and the store is whole', async () => {
+  for (let round = 0; round < 4; round++) {
+    const peer = await startPeer()
+    peer.send({ do: 'exit-busy' })
+    expect(await peer.exited).toBe(7)
+  }
+  const store = await openStore()
+  await committed(store, put('after', 1))
+  expect((await listed(store.list('busy*'))).length).toBe(301)
+})
+
 test('a process with a commit under way stays until it is done', async () => {
   const peer = await startPeer()
   await peer.ask({ do: 'open' })

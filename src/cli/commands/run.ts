@@ -134,10 +134,8 @@ class Run {
       const isCutShort = interrupts.signal.aborted && thrown instanceof MemorySyncError && thrown.code === 'closed'
       if (!isCutShort) throw thrown
     }
-    if (this.#tasks === null) {
-      output.say(`ended after ${count(this.#started, 'handler run')}`)
-      return exitCodes.ok
-    }
+    if (this.#tasks === null || this.#phase === 'ended') output.say(`ended after ${count(this.#started, 'handler run')}`)
+    if (this.#tasks === null) return exitCodes.ok
     this.#summarize(this.#tasks)
     const { ended, total, notCompleted } = this.#tasks
     if (ended < total && interrupts.wasSignalled) return exitCodes.interrupted
@@ -201,7 +199,7 @@ class Run {
   }
 
   #progressText(): string {
-    if (this.#tasks === null) return `${this.#running} running, ${count(this.#started, 'handler run')}`
+    if (this.#tasks === null || this.#phase === 'ended') return `${this.#running} running, ${count(this.#started, 'handler run')}`
     const { ended, total, notCompleted } = this.#tasks
     if (this.#phase === 'submitting') return `submitting ${count(total, 'task')}`
     const bad = notCompleted === 0 ? '' : `, ${notCompleted} not completed`

@@ -3,7 +3,10 @@
  * `.gitignore`, and the sentences for every way in which a place can be unfit.
  */
 import {
+  accessSync,
   closeSync,
+  constants,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -12,12 +15,13 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { MemorySyncError, messageOf, quote } from '../../domain/errors.ts'
-import { dataFile, formatFile, formatVersion } from './format.ts'
+import { dataFile, formatFile, formatVersion, lockFile } from './format.ts'
 
 const inMemoryAdvice = "Give a directory that this user can write, or 'memory:' for a store that lives in this process only."
 
@@ -35,6 +39,7 @@ export function prepareDirectory(directory: string): string {
   } catch (cause) {
     throw unusable(directory, cause)
   }
+  checkAccess(path)
   checkFormat(path)
   checkData(path)
   return path
@@ -52,6 +57,25 @@ export function damaged(path: string, reason: string, cause?: unknown): MemorySy
     `${quote(path)} cannot be read: ${reason}. Nothing was changed. Restore it from a backup, or move the directory away to start with an empty store.`,
     { cause },
   )
+}
+
+/** With less room than this a new store cannot be made, and a full disk is better told before. */
+const freeBytesMin = 1024 * 1024
+
+function checkAccess(directory: string): void {
+  let free: number
+  try {
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+    for (const name of [dataFile, lockFile]) {
+      const path = join(directory, name)
+      if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK)
+    }
+    const { bavail, bsize } = statfsSync(directory)
+    free = bavail * bsize
+  } catch (cause) {
+    throw unusable(directory, cause)
+  }
+  if (free < freeBytesMin) throw unusable(directory, `the disk is full, only ${free} bytes are free`)
 }
 
 function checkFormat(directory: string): void {
@@ -97,11 +121,15 @@ function writeFormat(directory: string, path: string): void {
 }
 
 /** Where lmdb keeps what in its two root pages, in bytes from the start of a page: MDB_page_header and MDB_meta of mdb.c. */
-const rootPage = { magic: 24, pageSize: 48, freeRoot: 88, mainRoot: 136, transaction: 152, end: 160 } as const
+const rootPage = { magic: 24, version: 28, pageSize: 48, freeRoot: 88, mainRoot: 136, transaction: 152, end: 160 } as const
 const magic = 0xbeefc0de
+const lmdbVersion = 2
 const noPage = 0xffff_ffff_ffff_ffffn
 
-/** lmdb maps the file into memory: a file cut short would kill the process at the first read, so it is refused before. */
+/**
+ * Finds what is wrong before lmdb does. It maps the file into memory: a file cut short would kill the process at the first read;
+ * and its binding crashes when lmdb itself refuses to open.
+ */
 function checkData(directory: string): void {
   const path = join(directory, dataFile)
   let file: number
@@ -117,9 +145,12 @@ function checkData(directory: string): void {
     if (size === 0) return
     const first = readRoot(file, 0)
     if (first === null || first.readUInt32LE(rootPage.magic) !== magic) throw damaged(path, 'it is not an lmdb file')
+    const version = first.readUInt32LE(rootPage.version) & 0xffff
+    if (version !== lmdbVersion) throw damaged(path, `it has lmdb's data version ${version}, ${lmdbVersion} is expected`)
     const pageBytes = first.readUInt32LE(rootPage.pageSize)
     const second = readRoot(file, pageBytes)
     if (second === null) throw damaged(path, `it was cut short, it has ${size} bytes`)
+    if (second.readUInt32LE(rootPage.magic) !== magic) throw damaged(path, 'its second page is not that of an lmdb file')
     const isSecondNewer = second.readBigUInt64LE(rootPage.transaction) > first.readBigUInt64LE(rootPage.transaction)
     const root = isSecondNewer ? second : first
     for (const page of [root.readBigUInt64LE(rootPage.freeRoot), root.readBigUInt64LE(rootPage.mainRoot)]) {

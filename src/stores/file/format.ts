@@ -17,6 +17,7 @@ export const formatVersion = 1
 export const formatFile = 'format.json'
 /** lmdb's data file: what a watcher of commits watches. */
 export const dataFile = 'data.mdb'
+export const lockFile = 'lock.mdb'
 
 export const entriesDatabase = { name: 'entries', encoding: 'string', useVersions: true } as const
 export const logDatabase = { name: 'log', encoding: 'string', useVersions: true } as const
