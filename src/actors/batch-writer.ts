@@ -6,11 +6,11 @@
  * - A unit that could not be written for {@link retryForMs} is answered `failed`, with the last cause
  */
 import { type BatchWriterEvent, type BufferCounts, batchWriterMachine } from '../../machines/batch-writer.ts'
-import { type BufferedUnit, WriteBuffer } from '../domain/batch.ts'
+import { type BufferedUnit, bufferedUnitsMax, WriteBuffer } from '../domain/batch.ts'
 import { isSameWrite } from '../domain/entry.ts'
 import { MemorySyncError } from '../domain/errors.ts'
 import type { Unit } from '../domain/write.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Durability, Receipt, Store } from '../ports/store.ts'
 import { assertBound } from './bind.ts'
@@ -46,6 +46,8 @@ export class BatchWriter {
   /** Sent at least once without an answer. */
   readonly #uncertain = new WeakSet<BufferedUnit<Answer>>()
   readonly #waitingForRoom: (() => void)[] = []
+  #isLettingIn = false
+  #linger: Timer | null = null
   #batchesInFlight = 0
   #committedBatches = 0
   #self: WriterRef | null = null
@@ -62,7 +64,8 @@ export class BatchWriter {
         actions: {
           scheduleFlush: ({ self }, { lingerMs }) => {
             const flush = (): void => self.send({ type: 'flush.due' })
-            if (lingerMs > 0) this.#hands.clock.setTimer(lingerMs, flush)
+            this.#linger?.cancel()
+            if (lingerMs > 0) this.#linger = this.#hands.clock.setTimer(lingerMs, flush)
             else queueMicrotask(flush)
           },
           commit: (_, { scope, inFlightMax }) => this.#commit(scope, inFlightMax),
@@ -99,7 +102,7 @@ export class BatchWriter {
     return this.#buffer.unsent(key)
   }
 
-  /** Settles when the buffer can take a unit again. First come, first served. */
+  /** Settles when the buffer may take a unit again: look again then. First come, first served. */
   room(): Promise<void> {
     return this.#buffer.isFull ? new Promise((resolve) => this.#waitingForRoom.push(resolve)) : Promise.resolve()
   }
@@ -209,6 +212,7 @@ export class BatchWriter {
 
   #giveUp(afterMs: number): void {
     this.#isStopped = true
+    this.#linger?.cancel()
     const left = [...this.#unanswered, ...this.#buffer.clear()]
     for (const buffered of left) {
       this.#unanswered.add(buffered)
@@ -218,8 +222,16 @@ export class BatchWriter {
     this.#letIn()
   }
 
+  /** As many as there is room for, and no more before these have come: they look again, and who is turned away is last. */
   #letIn(): void {
-    while (this.#waitingForRoom.length > 0 && !this.#buffer.isFull) this.#waitingForRoom.shift()?.()
+    if (this.#isLettingIn || this.#waitingForRoom.length === 0 || this.#buffer.isFull) return
+    const free = this.#isStopped ? this.#waitingForRoom.length : bufferedUnitsMax - this.#buffer.size
+    for (const enter of this.#waitingForRoom.splice(0, free)) enter()
+    this.#isLettingIn = true
+    queueMicrotask(() => {
+      this.#isLettingIn = false
+      this.#letIn()
+    })
   }
 
   #tell(event: BatchWriterEvent): void {

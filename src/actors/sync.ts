@@ -21,6 +21,8 @@ const everything = '**'
 
 export function syncLogic(hands: SyncHands) {
   let connection: AbortController | null = null
+  /** Up to where everything was dispatched: an actor that crashed is started anew and knows nothing. */
+  let place: number | 'now' = 'now'
   return assertBound(
     syncMachine.provide({
       actions: {
@@ -32,12 +34,18 @@ export function syncLogic(hands: SyncHands) {
             const lost = (message: string): void => {
               if (!own.signal.aborted) self.send({ type: 'feed.lost', message, chance: hands.random.next() })
             }
+            let isLive = false
             try {
-              for await (const item of hands.store.watch(everything, { after: after ?? 'now', signal: own.signal })) {
-                if (own.signal.aborted) return
+              for await (const item of hands.store.watch(everything, { after: after ?? place, signal: own.signal })) {
+                if (own.signal.aborted || self.getSnapshot().status !== 'active') return
                 if (item.type === 'changes') self.send({ type: 'feed.changed', changes: item.changes })
                 else if (item.type === 'caught-up') self.send({ type: 'feed.caughtUp', revision: item.revision })
                 else self.send({ type: 'feed.reset' })
+                if (self.getSnapshot().status !== 'active') return
+                // A snapshot comes in key order: only its end is a place.
+                if (item.type !== 'changes') isLive = item.type === 'caught-up'
+                if (item.type === 'caught-up') place = item.revision
+                else if (item.type === 'changes' && isLive) place = item.changes.at(-1)?.revision ?? place
               }
               lost('the store ended the watch')
             } catch (thrown) {

@@ -33,7 +33,8 @@ async function load(file: string): Promise<Readonly<Record<string, unknown>>> {
     await registerTsx(file, thrown)
   }
   try {
-    return await import(url)
+    // Under another name: Node remembers that it could not load this one.
+    return await import(`${url}?tsx`)
   } catch (thrown) {
     throw loadFailed(file, thrown)
   }
@@ -44,11 +45,11 @@ function needsLoader(thrown: unknown): boolean {
   return (thrown as NodeJS.ErrnoException | undefined)?.code === 'ERR_UNKNOWN_FILE_EXTENSION'
 }
 
-/** tsx as the module's own project has it. */
+/** tsx as the module's own project has it: importing it registers it. */
 async function registerTsx(file: string, cause: unknown): Promise<void> {
   let path: string
   try {
-    path = createRequire(file).resolve('tsx/esm/api')
+    path = createRequire(file).resolve('tsx')
   } catch {
     throw new MemorySyncError(
       'invalid_option',
@@ -56,14 +57,15 @@ async function registerTsx(file: string, cause: unknown): Promise<void> {
       { cause },
     )
   }
-  const tsx = (await import(pathToFileURL(path).href)) as { register(): unknown }
-  tsx.register()
+  await import(pathToFileURL(path).href)
 }
 
 function loadFailed(file: string, thrown: unknown): MemorySyncError {
-  // A syntax error's message does not say where it is; the first line of its stack does.
-  const where = thrown instanceof SyntaxError ? ` (${thrown.stack?.split('\n', 1)[0]?.trim()})` : ''
-  return new MemorySyncError('invalid_option', `${quote(file)} cannot be loaded: ${messageOf(thrown)}${where}`, { cause: thrown })
+  // The error itself does not know where; Node tells it only when it ends a process.
+  const advice = thrown instanceof SyntaxError ? ' (node --check tells where)' : ''
+  return new MemorySyncError('invalid_option', `${quote(file)} cannot be loaded: ${messageOf(thrown)}${advice}`, {
+    cause: thrown,
+  })
 }
 
 function handlersOf(exported: Readonly<Record<string, unknown>>, file: string): HandlersModule {

@@ -20,14 +20,19 @@ async function run(): Promise<number> {
   } catch (thrown) {
     // Commander has said what is wrong, or shown the help that was asked for.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    // Nobody reads any more: not a fault, and nobody to tell it to.
-    if (output.isClosed) return cli.exitCode
+    const { code, exitCode } = toldError(thrown)
+    // Cut short because nobody reads any more: no fault.
+    if (code === 'interrupted' && !interrupts.wasSignalled) return cli.exitCode
     output.error(thrown)
-    return toldError(thrown).exitCode
+    return exitCode
   }
 }
 
-const exitCode = await run()
+let exitCode = await run()
 await output.flush()
+if (output.writeError !== null) {
+  output.error(output.writeError)
+  exitCode = exitCodes.failed
+}
 // Handlers' modules may leave timers and connections behind that would keep the process alive.
 process.exit(exitCode)

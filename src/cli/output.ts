@@ -2,7 +2,7 @@
  * The two streams: data goes to stdout, everything said to people to stderr. Owns the live line at a terminal's bottom,
  * waiting for a slow reader, and the quiet end when the reader is gone. Knows no command.
  */
-import { consoleLogger } from '../platform.ts'
+import { consoleLogger, systemClock } from '../platform.ts'
 import type { Logger } from '../ports/logger.ts'
 import { toldError } from './exit-codes.ts'
 import { type Column, cut, formatTable, jsonText, printable } from './table.ts'
@@ -19,15 +19,19 @@ export class Output {
   readonly #stderr: NodeJS.WriteStream
   #live: string | null = null
   #isClosed = false
+  #writeError: Error | null = null
+  /** Settles when the reader has caught up. */
+  #full: Promise<void> | null = null
   #wake: (() => void) | null = null
 
-  /** @param onClosed called once when nobody reads stdout any more. */
+  /** @param onClosed called once when stdout takes nothing any more. */
   constructor(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream, onClosed: () => void) {
     this.#stdout = stdout
     this.#stderr = stderr
-    stdout.on('error', () => {
+    stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (this.#isClosed) return
       this.#isClosed = true
+      if (error.code !== 'EPIPE') this.#writeError = error
       this.#wake?.()
       onClosed()
     })
@@ -35,9 +39,14 @@ export class Output {
     stderr.on('error', () => {})
   }
 
-  /** Whether stdout's reader has gone away (`| head`). */
+  /** Whether stdout takes nothing any more, mostly because its reader went away (`| head`). */
   get isClosed(): boolean {
     return this.#isClosed
+  }
+
+  /** What kept data from being written, a full disk for example; null when all went well or nobody wanted more. */
+  get writeError(): Error | null {
+    return this.#writeError
   }
 
   /** Whether people watch stderr: a live line makes sense. */
@@ -65,8 +74,6 @@ export class Output {
     })
     if (this.#full !== null) await this.#full
   }
-
-  #full: Promise<void> | null = null
 
   /** A line of JSON. */
   json(value: unknown): Promise<void> {
@@ -117,6 +124,8 @@ export class Output {
         stream.write('', () => resolve())
       })
     }
+    // A stream tells its error in a turn of its own.
+    await new Promise<void>((resolve) => systemClock.defer(resolve))
   }
 
   #withoutLive(write: () => void): void {

@@ -24,6 +24,7 @@ export class TaskRun {
   readonly #runtime: Runtime
   readonly #lines: readonly TaskLine[]
   readonly #handles: (TaskHandle | undefined)[]
+  #submitted = 0
   #existing = 0
   #ended = 0
   #notCompleted = 0
@@ -36,6 +37,10 @@ export class TaskRun {
 
   get total(): number {
     return this.#lines.length
+  }
+
+  get submitted(): number {
+    return this.#submitted
   }
 
   /** Ids that the store had before: those tasks were not submitted again. */
@@ -80,6 +85,7 @@ export class TaskRun {
     if (spec === undefined) return
     const handle = await this.#runtime.submit(spec)
     this.#handles[index] = handle
+    this.#submitted++
     // A random id is nobody else's.
     if (spec.id === undefined) return
     const record = await handle.record()

@@ -9,7 +9,7 @@ import { syncLogic } from '../actors/sync.ts'
 import { taskLogic } from '../actors/task.ts'
 import { workerLogic } from '../actors/worker.ts'
 import { type Moment, momentOf } from '../domain/deadline.ts'
-import { MemorySyncError, quote } from '../domain/errors.ts'
+import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
 import { assertId, type Keys, keysOf } from '../domain/key.ts'
 import type { TaskRecord } from '../domain/task-record.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
@@ -365,18 +365,27 @@ export class Runtime {
   /** Everything committed comes through here once, by whom ever. */
   #dispatch(changes: readonly Stored[]): void {
     for (const change of changes) {
-      const { entry, key } = change
-      if (entry.x?.d[2] !== this.incarnation) {
-        this.#journal.observe(entry)
-        this.#journal.contexts.refresh(key, entry.version)
+      try {
+        this.#dispatchOne(change, changes)
+      } catch (thrown) {
+        // Others write to the store too: one entry that is none must not cost the rest.
+        this.#report(MemorySyncError.from(thrown, 'corrupt', `a change of ${quote(change?.key)} was skipped: ${messageOf(thrown)}`))
       }
-      const taskId = this.#keys.taskOfRecord(key)
-      if (taskId !== null) {
-        this.#tasks.changed(taskId, change, changes)
-        this.#dispatcher.changed(taskId, change)
-      }
-      this.#subscriptions.dispatch(change)
     }
+  }
+
+  #dispatchOne(change: Stored, changes: readonly Stored[]): void {
+    const { entry, key } = change
+    if (entry.x?.d[2] !== this.incarnation) {
+      this.#journal.observe(entry)
+      this.#journal.contexts.refresh(key, entry.version)
+    }
+    const taskId = this.#keys.taskOfRecord(key)
+    if (taskId !== null) {
+      this.#tasks.changed(taskId, change, changes)
+      this.#dispatcher.changed(taskId, change)
+    }
+    this.#subscriptions.dispatch(change)
   }
 
   /** After a connection or a gap, what was missed is looked for. */
@@ -424,13 +433,14 @@ export class Runtime {
 
   #report(error: MemorySyncError): void {
     this.#problems++
-    this.#parts.logger.warn(error.message, { code: error.code, ...(error.key === undefined ? {} : { key: error.key }) })
+    const { logger } = this.#parts
+    const fields = { code: error.code, ...(error.key === undefined ? {} : { key: error.key }) }
+    harmless(() => logger.warn(error.message, fields))
     for (const listener of [...this.#problemListeners]) {
-      try {
-        listener(error)
-      } catch (thrown) {
-        this.#parts.logger.error('a problem listener threw', { thrown: String(thrown) })
-      }
+      harmless(
+        () => listener(error),
+        (thrown) => logger.error('a problem listener threw', { thrown: messageOf(thrown) }),
+      )
     }
   }
 
@@ -533,6 +543,19 @@ export class Runtime {
       promise.then(settle, settle)
     })
     return !isOver
+  }
+}
+
+/** Faults are reported from inside of actors: what is told of them may fail in any way and must not make a fault of its own. */
+function harmless(tell: () => void, complain: (thrown: unknown) => void = () => {}): void {
+  try {
+    tell()
+  } catch (thrown) {
+    try {
+      complain(thrown)
+    } catch {
+      // Nobody is left to tell.
+    }
   }
 }
 

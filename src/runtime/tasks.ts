@@ -89,9 +89,8 @@ export class Tasks {
   async submit(spec: TaskSpec): Promise<TaskHandle> {
     const record = recordOf(spec, this.#hands)
     await this.#hands.ready()
-    const room = this.#hands.room()
-    if (room !== null) await room
     if (record.dependsOn !== undefined) await this.#refuseCycles(record)
+    for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
     const outcome = await this.#write([
       { key: this.#hands.keys.task(record.id, 'record'), value: record, condition: ifAbsent, context: emptyVersion },
       { key: this.#hands.keys.task(record.id, 'state'), value: stateDocument(record), condition: always, context: emptyVersion },

@@ -21,6 +21,8 @@ export interface Ended {
 
 export interface StartOptions {
   readonly stdin?: string
+  /** An open file that takes its output. */
+  readonly stdout?: number
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -54,7 +56,7 @@ export class CommandLine {
   start(args: readonly string[], options: StartOptions = {}): Running {
     const env = { ...process.env, MEMORY_SYNC_STORE: this.storeUrl, MEMORY_SYNC_LOG: 'warn', ...options.env }
     const node = ['--conditions=memory-sync:source', '--import', loader, main, ...args]
-    const child = spawn(process.execPath, node, { cwd: this.directory, env, stdio: 'pipe' })
+    const child = spawn(process.execPath, node, { cwd: this.directory, env, stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'] })
     const running = new Running(child)
     this.#running.add(running)
     void running.ended.then(() => this.#running.delete(running))

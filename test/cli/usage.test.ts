@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { exitCodes } from '../../src/cli/exit-codes.ts'
@@ -116,5 +116,10 @@ describe('a reader that goes away', () => {
     const { code, stderr } = await watch.ended
     expect(code).toBe(0)
     expect(stderr.split('\n').filter((line) => line !== '')).toEqual([expect.stringMatching(/watching for changes/)])
+  })
+
+  it.runIf(existsSync('/dev/full'))('is not a full disk, which is a failure', async () => {
+    const { code, stderr } = await cli.run(['tasks', '--help'], { stdout: openSync('/dev/full', 'w') })
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^memory-sync: internal: .*ENOSPC/) })
   })
 })

@@ -472,15 +472,16 @@ test('garbage in records and odd entries of other programs stop nobody', async (
   const task = await run(runtime.submit({ type: 'y' }))
   expect(await run(task.result(), 10_000)).toBe('still fine')
   await run(memory.set('a', 1))
-  // A worker that comes later scans them all.
+  // A worker that comes later scans them all, and finds what lies behind them.
   const late = join().runtime
+  const waiting = await run(late.submit({ id: 'zz', type: 'z' }))
   late.spawnWorker({ handlers: { z: () => 'scanned' } })
-  expect(await run((await run(late.submit({ type: 'z' }))).result(), 10_000)).toBe('scanned')
+  expect(await run(waiting.result(), 10_000)).toBe('scanned')
   await run(runtime.queue.view())
   await run(runtime.queue.sweep())
   expect(await run(own.get('a'))).toBe(1)
   expect(problems.filter(({ message }) => message.includes('crashed'))).toEqual([])
-  expect(problems.length).toBeLessThan(100)
+  expect(problems.length).toBeLessThan(garbage.length * 3)
 })
 
 test('a handler that hangs keeps no write from being committed', async () => {

@@ -92,6 +92,8 @@ class Run {
   #tasks: TaskRun | null = null
   #working: Promise<void> = Promise.resolve()
   #storeUrl = ''
+  /** Nobody else will finish what is left. */
+  #isPrivate = false
   #phase: 'submitting' | 'working' | 'ended' = 'submitting'
   #running = 0
   #started = 0
@@ -106,6 +108,7 @@ class Run {
   /** Settles when there is nothing more to do or Ctrl-C came; the end of the session then drains. */
   async work(session: Session): Promise<void> {
     this.#storeUrl = session.runtime.storeUrl
+    this.#isPrivate = session.store.features.reach === 'process'
     const { output, interrupts } = this.#cli
     const progress = new Progress(output, systemClock, () => this.#progressText(), this.#lines === null ? 30_000 : 5000)
     const watched = watchRuntime(session)
@@ -120,7 +123,8 @@ class Run {
     }
     if (this.#running > 0) {
       const what = `${count(this.#running, 'running task')} ${this.#running === 1 ? 'has' : 'have'}`
-      output.say(`draining: ${what} ${formatDuration(this.#options.drainMs)} to end; Ctrl-C again exits at once`)
+      const again = interrupts.wasSignalled ? 'Ctrl-C again' : 'Ctrl-C twice'
+      output.say(`draining: ${what} ${formatDuration(this.#options.drainMs)} to end; ${again} exits at once`)
     }
   }
 
@@ -157,6 +161,8 @@ class Run {
       return interrupts.happened()
     }
     await this.#tellResults(this.#tasks)
+    // The others were cut short. Without Ctrl-C it was the runtime that gave up: it says why.
+    if (this.#tasks.ended < this.#tasks.total && !interrupts.signal.aborted) await session.runtime.ready()
     if (this.#options.keep !== true || interrupts.signal.aborted) return
     this.#summarize(this.#tasks)
     output.say('going on as a worker; Ctrl-C drains')
@@ -208,13 +214,15 @@ class Run {
   }
 
   /** Once. */
-  #summarize({ total, ended, notCompleted, existing }: TaskRun): void {
+  #summarize({ total, submitted, ended, notCompleted, existing }: TaskRun): void {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
     const tookMs = systemClock.monotonicMs() - this.#startedMs
     const parts = [`${ended - notCompleted} completed`]
     if (notCompleted > 0) parts.push(`${notCompleted} failed or cancelled`)
-    if (ended < total) parts.push(`${total - ended} unfinished in ${this.#storeUrl}`)
+    if (ended < submitted)
+      parts.push(`${submitted - ended} unfinished ${this.#isPrivate ? 'and lost with' : 'in'} ${this.#storeUrl}`)
+    if (submitted < total) parts.push(`${total - submitted} not submitted`)
     if (existing > 0) parts.push(`${existing} known from before and not run again (memory-sync replay does that)`)
     this.#cli.output.say(`${count(total, 'task')} in ${formatDuration(tookMs)}: ${parts.join(', ')}`)
   }

@@ -69,7 +69,7 @@ const rankByStatus = { processing: 0, pending: 1, completed: 2, failed: 2, cance
 export function compareForList(a: TaskRecord, b: TaskRecord): number {
   const byRank = rankByStatus[a.status] - rankByStatus[b.status]
   if (byRank !== 0) return byRank
-  return isEnded(a) ? (b.endedMs ?? 0) - (a.endedMs ?? 0) || compareInQueue(a, b) : compareInQueue(a, b)
+  return isEnded(a) ? (b.endedMs ?? 0) - (a.endedMs ?? 0) || compareInQueue(b, a) : compareInQueue(a, b)
 }
 
 const columns = [

@@ -19,7 +19,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { MemorySyncError, messageOf, quote } from '../../domain/errors.ts'
 import { dataFile, formatFile, formatVersion, lockFile } from './format.ts'
 
@@ -34,7 +34,7 @@ const inMemoryAdvice = "Give a directory that this user can write, or 'memory:' 
 export function prepareDirectory(directory: string): string {
   let path: string
   try {
-    mkdirSync(directory, { recursive: true })
+    makeDirectory(directory)
     path = realpathSync(directory)
   } catch (cause) {
     throw unusable(directory, cause)
@@ -43,6 +43,20 @@ export function prepareDirectory(directory: string): string {
   checkFormat(path)
   checkData(path)
   return path
+}
+
+/** Level by level: node's own recursive way never returns where the system answers ENOENT for a place that exists (/proc). */
+function makeDirectory(directory: string): void {
+  const missing: string[] = []
+  for (let level = directory; !existsSync(level) && dirname(level) !== level; level = dirname(level)) missing.push(level)
+  for (const level of missing.reverse()) {
+    try {
+      mkdirSync(level)
+    } catch (cause) {
+      // Another process was faster.
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
+    }
+  }
 }
 
 export function unusable(directory: string, cause: unknown): MemorySyncError {

@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 
 /** The file tells of the write of a root page shortly before readers see it: look once more, and once more for a busy machine. */
-const secondLookMs = 2
+const secondLookMs = 1
 const thirdLookMs = 20
 /** How long the first event may take. */
 const selfTestMs = 1000
@@ -70,7 +70,9 @@ export class CommitNotice {
 
   #onEvent(): void {
     this.#isWatching = true
-    if (!this.#look(false) || this.#again !== null || this.#isClosed) return
+    if (!this.#look(false) || this.#isClosed) return
+    // Anew with every event: the one that matters is the last, when the root page is written.
+    this.#again?.cancel()
     this.#lookAgain(secondLookMs, false, () => this.#lookAgain(thirdLookMs, true, () => {}))
   }
 

@@ -1,13 +1,10 @@
 /** Two processes at one file store: how long a commit of one is news to the other, and what both cost while nothing happens. */
 import { join } from 'node:path'
-import { type Row, type RunFigure, row } from '../figure.ts'
+import { type Bar, type Row, type RunFigure, row } from '../figure.ts'
 import { type Peer, scriptPath, startPeer } from '../peer.ts'
 import { alternate, percentile, sleep } from '../rounds.ts'
 import { withScratch } from '../scratch.ts'
 import type { Written } from '../two-processes-peer.ts'
-
-/** Windows in which idle time is measured, so that a burst shows. */
-const idleWindows = 5
 
 export const twoProcesses: RunFigure = (sizes) =>
   withScratch(async (directory) => {
@@ -29,9 +26,9 @@ export const twoProcesses: RunFigure = (sizes) =>
       return {
         rows: [
           ...wayRows('lmdb and fs.watch alone', ways.baseline),
-          ...wayRows('file: watch', ways.ours, true),
+          ...wayRows('file: watch', ways.ours, { below: 10 }),
           ...idleRows('lmdb and fs.watch alone', idle[1] ?? []),
-          ...idleRows('file:', idle[0] ?? [], true),
+          ...idleRows('file: two runtimes', idle[0] ?? [], { below: 1 }),
         ],
         notes: [
           `${count} writes a round at ${perSecond} a second. "After its acknowledgement": from the moment the writer's promise settled to the watcher's callback; negative when the watcher was told first.`,
@@ -73,7 +70,7 @@ function waysOf(written: readonly Written[], seen: readonly number[]): Way {
   return way
 }
 
-function wayRows(name: string, ways: readonly Way[], hasBar = false): Row[] {
+function wayRows(name: string, ways: readonly Way[], bar?: Bar): Row[] {
   const rows: Row[] = []
   for (const [label, of] of [
     ['after the call', (way: Way) => way.afterCall],
@@ -85,30 +82,24 @@ function wayRows(name: string, ways: readonly Way[], hasBar = false): Row[] {
     }
   }
   const all = ways.flatMap((way) => way.afterAcknowledgement)
-  const label = `${name}, after its acknowledgement, p99 of all rounds`
-  rows.push(hasBar ? row(label, 'ms', [percentile(all, 99)], { below: 10 }) : row(label, 'ms', [percentile(all, 99)]))
+  rows.push(row(`${name}, after its acknowledgement, p99 of all rounds`, 'ms', [percentile(all, 99)], bar))
   return rows
 }
 
-/** Per pair its writer's and its watcher's percent, window by window. All are idle at the same time. */
-async function idlePercents(pairs: readonly Pair[], seconds: number): Promise<number[][][]> {
-  const peers = pairs.map(({ writer, watcher }) => [writer, watcher])
-  const percents = peers.map((pair) => pair.map((): number[] => []))
-  await sleep(Math.min(1000, seconds * 500))
-  for (const pair of peers) for (const peer of pair) await peer.ask('idlePercent')
-  for (let window = 0; window < idleWindows; window++) {
-    await sleep((seconds * 1000) / idleWindows)
-    for (const [index, pair] of peers.entries()) {
-      for (const [side, peer] of pair.entries()) percents[index]?.[side]?.push(await peer.ask<number>('idlePercent'))
-    }
-  }
-  return percents
+/** Per pair its writer's and its watcher's percent of a core. All are idle at the same time. */
+async function idlePercents(pairs: readonly Pair[], seconds: number): Promise<number[][]> {
+  const ask = (): Promise<number[][]> =>
+    Promise.all(pairs.map(({ writer, watcher }) => Promise.all([writer, watcher].map((peer) => peer.ask<number>('idlePercent')))))
+  // What the writes before left to do is over by then.
+  await sleep(Math.min(1000, seconds * 1000))
+  await ask()
+  await sleep(seconds * 1000)
+  return ask()
 }
 
-function idleRows(name: string, [writer = [], watcher = []]: readonly number[][], hasBar = false): Row[] {
-  return [['the writer', writer] as const, ['the watcher', watcher] as const].flatMap(([which, windows]) => {
-    const mean = windows.reduce((sum, percent) => sum + percent, 0) / windows.length
-    const label = `${name}, idle processor time, ${which}`
-    return [row(`${label}, by window`, '%', windows), hasBar ? row(label, '%', [mean], { below: 1 }) : row(label, '%', [mean])]
-  })
+function idleRows(name: string, [writer = Number.NaN, watcher = Number.NaN]: readonly number[], bar?: Bar): Row[] {
+  return [
+    row(`${name}, idle, the writer's processor time`, '%', [writer], bar),
+    row(`${name}, idle, the watcher's processor time`, '%', [watcher], bar),
+  ]
 }
