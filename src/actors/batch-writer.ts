@@ -16,7 +16,7 @@ import type { Durability, Receipt, Store } from '../ports/store.ts'
 import { assertBound } from './bind.ts'
 
 /** Units of one batch. Smaller than what is usually in flight, so that sending and writing overlap. */
-export const batchUnitsMax = 64
+export const batchUnitsMax = 512
 export const batchBytesMax = 4 * 1024 * 1024
 /** A commit without an answer for so long has an unknown outcome. */
 export const commitTimeoutMs = 10_000

@@ -21,15 +21,14 @@ import type { Intent } from '../domain/write.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store, Stored } from '../ports/store.ts'
-import { type QueuedTask, QueueView, readyMax } from './queue-view.ts'
+import { type QueuedTask, QueueView } from './queue-view.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** Claims in one turn of the event loop; then timers and I/O have their turn. */
 export const claimsPerTurnMax = 256
 /** After a lost race one of the next few is tried instead of the next: contenders spread. */
 const lostRaceSkipMax = 4
-/** A partial view is filled again when fewer ready tasks are left. */
-const refillBelow = readyMax / 4
+
 /** Rounds of a decision at rest that lost against other writers. */
 const decisionRoundsMax = 16
 /** A record that could not be read, or claimed for want of a store, is looked at again after about so long. */
@@ -298,8 +297,7 @@ export class Dispatcher {
         this.#view.beginScan()
         for await (const stored of this.#hands.store.list(this.#hands.keys.allTaskRecords)) {
           if (this.#state !== 'on') return
-          const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
-          if (seen !== null) this.#note(seen)
+          this.#noteScanned(stored)
         }
       } while (this.#mustScan)
     } catch (thrown) {
@@ -308,6 +306,18 @@ export class Dispatcher {
     } finally {
       this.#isScanning = false
       this.schedule()
+      this.#arm()
+    }
+  }
+
+  /** Others write to the store too: one record that is none must not hide those behind it. */
+  #noteScanned(stored: Stored): void {
+    try {
+      const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
+      if (seen !== null) this.#note(seen)
+    } catch (thrown) {
+      const message = `a record was skipped: ${messageOf(thrown)}`
+      this.#hands.report(new MemorySyncError('corrupt', message, { key: stored.key, cause: thrown }))
     }
   }
 
@@ -332,10 +342,23 @@ export class Dispatcher {
       this.#claimsThisTurn++
       this.#claimsWhileScanning--
     }
-    if (this.#view.isPartial && this.#view.readyCount < refillBelow && !this.#isScanning) {
-      this.scan()
-      this.#claimsWhileScanning = this.#view.readyCount
+    if (this.#view.isPartial) this.#refillIfWanted()
+  }
+
+  #refillIfWanted(): void {
+    for (const slot of this.#slots.values()) {
+      if (!slot.takesTasks || !this.#view.wantsScan(slot.types)) continue
+      this.#refill()
+      return
     }
+  }
+
+  /** Reads all records again; what is known comes first and goes on being claimed meanwhile. */
+  #refill(): void {
+    if (this.#isScanning) return
+    const { knownFirst } = this.#view
+    this.scan()
+    this.#claimsWhileScanning = knownFirst
   }
 
   #claimForAnother(slot: WorkerSlot): boolean {
@@ -474,8 +497,9 @@ export class Dispatcher {
       if (task.place === 'blocked') void this.#checkDependencies(task)
       else void this.#reap(task)
     }
+    if (this.#view.isScanDue(this.#hands.clock.monotonicMs())) this.#refill()
     this.schedule()
-    this.#arm()
+    if (!this.#isScanning) this.#arm()
   }
 
   /** The owner's lease seems over: look at the record, and take the task from it if so. */

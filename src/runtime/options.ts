@@ -54,6 +54,8 @@ const port = <T>(methods: readonly string[]) =>
     },
   )
 
+const restartShape = { intensity: z.int().min(0).max(1000).default(5), periodMs: ms(1).default(60_000) }
+
 const schema = z.strictObject({
   store: z.union([z.string(), port<Store>(['open', 'get', 'list', 'commit', 'watch', 'close'])]).optional(),
   namespace: z.string().default(defaultNamespace),
@@ -63,7 +65,7 @@ const schema = z.strictObject({
   heartbeatIntervalMs: ms(10).default(5000),
   taskLeaseMs: ms(100).default(15_000),
   backpressure: z.enum(['wait', 'reject']).default('wait'),
-  restart: z.strictObject({ intensity: z.int().min(0).max(1000).default(5), periodMs: ms(1).default(60_000) }).prefault({}),
+  restart: z.strictObject(restartShape).prefault({}),
   keepAlive: z.boolean().default(true),
   durability: z.enum(['process-crash', 'fsync']).default('process-crash'),
   logger: port<Logger>(['debug', 'info', 'warn', 'error']).optional(),
@@ -78,11 +80,12 @@ export function checkRuntimeOptions(given: RuntimeOptions): CheckedOptions {
   const parsed = schema.safeParse(given)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
-    if (issue?.code === 'unrecognized_keys') {
-      const known = Object.keys(schema.shape).join(', ')
-      throw new MemorySyncError('invalid_option', `unknown option ${issue.keys.map(quote).join(', ')}; known are ${known}`)
-    }
     const path = issue?.path.map(String) ?? []
+    if (issue?.code === 'unrecognized_keys') {
+      const known = Object.keys(path[0] === 'restart' ? restartShape : schema.shape).join(', ')
+      const named = issue.keys.map((key) => quote([...path, key].join('.'))).join(', ')
+      throw new MemorySyncError('invalid_option', `unknown option ${named}; known are ${known}`)
+    }
     let value: unknown = given
     for (const member of path) value = (value as Record<string, unknown> | undefined)?.[member]
     throw new MemorySyncError(

@@ -2,7 +2,8 @@
  * What a dispatcher knows of the queue: which tasks are ready and in what order, which wait for a time, for other tasks,
  * or for their owner's lease. A bounded view of the records, filled by a scan and kept by the feed. Knows no store.
  *
- * - Q1 at most {@link readyMax} ready tasks, the first in queue order; what does not fit is on disk, `isPartial` says so
+ * - Q1 at most {@link readyMax} ready tasks, of each type the first in queue order; what does not fit is on disk,
+ *   `isPartial` says so
  * - Q2 an older revision of a record never replaces a newer one
  */
 import type { Moment } from '../domain/deadline.ts'
@@ -36,7 +37,11 @@ export class QueueView {
   readonly #dependents = new Map<string, Set<string>>()
   #ready = 0
   #blocked = 0
-  #isPartial = false
+  /** Types of which some ready tasks did not fit. */
+  readonly #partialTypes = new Set<string | null>()
+  #isBlockedLeftOut = false
+  /** When the first of the timed tasks is due that did not fit. */
+  #horizonMs = Number.POSITIVE_INFINITY
 
   get readyCount(): number {
     return this.#ready
@@ -48,12 +53,37 @@ export class QueueView {
 
   /** Something did not fit: a scan is needed when the view has drained. */
   get isPartial(): boolean {
-    return this.#isPartial
+    return this.#partialTypes.size > 0 || this.#isBlockedLeftOut || this.#horizonMs < Number.POSITIVE_INFINITY
+  }
+
+  /** Whether a scan would find something that there is room for, ready tasks of these types (null: of any) among it. */
+  wantsScan(types: readonly string[] | null): boolean {
+    if (this.#isBlockedLeftOut && this.#blocked < waitingMax / 4) return true
+    const enough = readyMax / 4 / Math.max(1, this.#readyByType.size)
+    for (const type of this.#partialTypes) {
+      const isWanted = type !== null && (types === null || types.includes(type))
+      if (isWanted && (this.#readyByType.get(type)?.length ?? 0) < enough) return true
+    }
+    return false
+  }
+
+  /** Tasks that may be taken before a scan has ended: they come before all that it can find. */
+  get knownFirst(): number {
+    let known = this.#ready
+    for (const type of this.#partialTypes) known = Math.min(known, this.#readyByType.get(type)?.length ?? 0)
+    return known
+  }
+
+  /** Whether timed tasks that did not fit are due. */
+  isScanDue(nowMs: number): boolean {
+    return this.#horizonMs <= nowMs
   }
 
   /** Before a scan: what it finds is all there is. */
   beginScan(): void {
-    this.#isPartial = false
+    this.#partialTypes.clear()
+    this.#isBlockedLeftOut = false
+    this.#horizonMs = Number.POSITIVE_INFINITY
   }
 
   get(id: string): QueuedTask | undefined {
@@ -115,9 +145,10 @@ export class QueueView {
     return this.#place({ ...task, place: 'ready', unmet: null })
   }
 
-  /** Milliseconds (monotonic) at which the first timed task is due. */
+  /** Milliseconds (monotonic) at which the first timed task is due, in the view or out of it. */
   get nextDueMs(): number | null {
-    return this.#timed.peek()?.dueMs ?? null
+    const dueMs = Math.min(this.#timed.peek()?.dueMs ?? Number.POSITIVE_INFINITY, this.#horizonMs)
+    return dueMs === Number.POSITIVE_INFINITY ? null : dueMs
   }
 
   /**
@@ -143,23 +174,39 @@ export class QueueView {
 
   #place(task: QueuedTask): boolean {
     if (task.place === 'ready') return this.#insertReady(task)
-    const count = task.place === 'timed' ? this.#timed.size : this.#blocked
-    if (count >= waitingMax) {
-      this.#isPartial = true
+    if (task.place === 'timed') return this.#insertTimed(task)
+    if (this.#blocked >= waitingMax) {
+      this.#isBlockedLeftOut = true
       return false
     }
     this.#taskById.set(task.id, task)
-    if (task.place === 'timed') {
-      this.#timed.push(task)
-    } else {
-      this.#blocked++
-      for (const dependency of task.unmet ?? []) {
-        const dependents = this.#dependents.get(dependency)
-        if (dependents === undefined) this.#dependents.set(dependency, new Set([task.id]))
-        else dependents.add(task.id)
-      }
+    this.#blocked++
+    for (const dependency of task.unmet ?? []) {
+      const dependents = this.#dependents.get(dependency)
+      if (dependents === undefined) this.#dependents.set(dependency, new Set([task.id]))
+      else dependents.add(task.id)
     }
     return true
+  }
+
+  #insertTimed(task: QueuedTask): boolean {
+    if (this.#timed.size >= waitingMax && task.dueMs < this.#horizonMs) this.#leaveLatestOut()
+    if (this.#timed.size >= waitingMax || task.dueMs >= this.#horizonMs) {
+      this.#horizonMs = Math.min(this.#horizonMs, task.dueMs)
+      return false
+    }
+    this.#taskById.set(task.id, task)
+    this.#timed.push(task)
+    return true
+  }
+
+  /** Many at once, so that a long scan need not look for the latest again and again. */
+  #leaveLatestOut(): void {
+    const byDue = [...this.#timed.values()].sort((a, b) => a.dueMs - b.dueMs)
+    for (const task of byDue.slice(waitingMax - waitingMax / 8)) {
+      this.remove(task.id)
+      this.#horizonMs = Math.min(this.#horizonMs, task.dueMs)
+    }
   }
 
   /** Each type's tasks lie last first, so that the head is taken from the array's end. */
@@ -176,9 +223,9 @@ export class QueueView {
       if (compareInQueue(tasks[middle] as QueuedTask, task) > 0) low = middle + 1
       else high = middle
     }
-    // While something is only on disk, nothing may be put behind the last that is known: the disk may hold what is between.
-    if (low === 0 && (this.#isPartial || this.#ready >= readyMax) && tasks.length > 0) {
-      this.#isPartial = true
+    // While some of a type are only on disk, nothing may be put behind the last that is known: they may come between.
+    if (low === 0 && this.#partialTypes.has(task.type)) {
+      if (tasks.length === 0) this.#readyByType.delete(task.type)
       return false
     }
     tasks.splice(low, 0, task)
@@ -196,7 +243,7 @@ export class QueueView {
     if (last === undefined) return
     this.#taskById.delete(last.id)
     this.#ready--
-    this.#isPartial = true
+    this.#partialTypes.add(last.type)
   }
 
   #removeReady(task: QueuedTask): void {

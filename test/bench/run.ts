@@ -8,8 +8,12 @@ import { build } from './build.ts'
 import type { Figure } from './figure.ts'
 import { figureByName } from './figures.ts'
 import { type BenchOptions, help, optionsOf, UsageError } from './options.ts'
+import { watchOthers } from './others.ts'
 import { startPeer } from './peer.ts'
 import { jsonOf, machineLine, machineNow, tableOf } from './table.ts'
+
+/** Above this, what is measured is the scheduler. */
+const busyPercent = 10
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -39,12 +43,14 @@ async function measure(options: BenchOptions): Promise<number> {
     for (const name of options.figures) {
       const title = figureByName.get(name)?.title ?? name
       const startMs = performance.now()
+      const others = watchOthers()
       process.stderr.write(`${name} ...`)
       try {
         const figure = await figureOf(name, built.scriptPath('figure-process'), options)
         process.stderr.write(` ${((performance.now() - startMs) / 1000).toFixed(1)} s\n`)
-        if (options.isJson) measured.push(jsonOf(name, title, figure))
-        else process.stdout.write(`${tableOf(title, figure)}\n\n`)
+        const othersPercent = others()
+        if (options.isJson) measured.push({ ...jsonOf(name, title, figure), othersPercent })
+        else process.stdout.write(`${tableOf(title, figure)}\n${othersLine(othersPercent)}\n`)
       } catch (thrown) {
         failed.push(name)
         process.stderr.write(` could not be measured: ${thrown instanceof Error ? thrown.message : thrown}\n`)
@@ -56,6 +62,12 @@ async function measure(options: BenchOptions): Promise<number> {
   if (options.isJson)
     process.stdout.write(`${JSON.stringify({ machine, sizes: options.sizes, figures: measured, failed }, null, 2)}\n`)
   return failed.length === 0 ? 0 : 1
+}
+
+function othersLine(percent: number | null): string {
+  if (percent === null) return ''
+  const warning = percent < busyPercent ? '' : ': too much for these figures to mean anything'
+  return `  * Meanwhile other processes used ${percent.toFixed(0)} % of the processors${warning}.\n`
 }
 
 async function figureOf(name: string, script: string, { sizes, profileDirectory }: BenchOptions): Promise<Figure> {

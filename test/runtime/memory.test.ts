@@ -439,7 +439,7 @@ describe('subscribe', () => {
 
 test('garbage in records and odd entries of other programs stop nobody', async () => {
   const { memory, run, runtime, memory: own, join, clock, problems } = one()
-  const good = { id: 'g', type: 'x', status: 'pending', input: null, priority: 0, enqueued: [1, 0, 'w'], epoch: 0, attempts: 0 }
+  const good = { id: 'g', type: 'z', status: 'pending', input: null, priority: 0, enqueued: [1, 0, 'w'], epoch: 0, attempts: 0 }
   const garbage: unknown[] = [
     null,
     'text',
