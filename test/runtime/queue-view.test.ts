@@ -82,6 +82,25 @@ describe('ready tasks', () => {
     expect(view.put(recordOf(9 * readyMax), 1, now, 0)?.id).toBe(`t${9 * readyMax}`)
   })
 
+  test('of which there are many more than fit are taken in order all the same, by few scans', () => {
+    const count = 3 * readyMax
+    const all = Array.from({ length: count }, (_, n) => recordOf((n * 7919) % count))
+    const view = new QueueView()
+    let [next, scans] = [0, 0]
+    while (next < count) {
+      scans++
+      view.beginScan()
+      for (const record of all) if (record.enqueued[0] >= next) view.put(record, 1, now, 0)
+      expect(view.size).toBe(Math.min(readyMax, count - next))
+      for (let safe = view.isPartial ? readyMax : count; safe > 0 && !view.wantsScan(['x']); safe--) {
+        const task = view.take(['x'])
+        if (task === undefined) break
+        expect(task.id).toBe(`t${next++}`)
+      }
+    }
+    expect(scans).toBeLessThan(6)
+  })
+
   test('of one type cannot keep those of another out for ever', () => {
     const view = new QueueView()
     const [some, many] = [readyMax * 0.8, readyMax]
@@ -173,7 +192,7 @@ describe('timed tasks', () => {
   test('beyond the bound are the ones due last; the view says when they must be looked for', () => {
     const view = new QueueView()
     // The latest come first.
-    const count = waitingMax * 3
+    const count = waitingMax * 2
     for (let n = 0; n < count; n++) view.put(recordOf(n, { notBefore: dueIn(count - n) }), 1, now, 0)
     expect(view.size).toBeLessThanOrEqual(waitingMax)
     expect(view.size).toBeGreaterThan(waitingMax / 2)

@@ -1,6 +1,8 @@
 /** That work costs what it should when there is much of it. Ratios, not times: the machine may be busy with others. */
 import { describe, expect, test } from 'vitest'
+import type { TaskRecord } from '../../src/domain/task-record.ts'
 import { systemClock } from '../../src/platform.ts'
+import type { Store, Unit } from '../../src/ports/store.ts'
 import { readyMax } from '../../src/runtime/queue-view.ts'
 import { world } from './harness.ts'
 
@@ -18,13 +20,46 @@ async function timeOf(count: number, capacity: number): Promise<number> {
   return tookMs
 }
 
+/** Others use the machine too: one fair comparison is enough, and the last of some is taken as it is. */
+async function leastRatio(large: () => Promise<number>, small: () => Promise<number>): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let tries = 0; tries < 4 && least >= 3; tries++) least = Math.min(least, (await large()) / (await small()))
+  return least
+}
+
+/** Tasks as some process submitted them, without the process. */
+async function enqueue(memory: Store, ids: readonly string[], more: Partial<TaskRecord> = {}): Promise<void> {
+  const units = ids.map((id, n): Unit => {
+    const record: TaskRecord = {
+      id,
+      type: 'x',
+      status: 'pending',
+      input: null,
+      priority: 0,
+      enqueued: [enqueued++, 0, 'somebody'],
+      epoch: 0,
+      attempts: 0,
+      maxAttempts: 3,
+      ...more,
+    }
+    const entry = { value: record as never, version: { somebody: n + 1 }, timestamp: 0, workerId: 'somebody' }
+    return [{ key: `task-sentinel/tasks/${id}/record`, entry, condition: { type: 'none' } }]
+  })
+  for (const receipt of await memory.commit(units)) expect(receipt.type).toBe('committed')
+}
+let enqueued = 1
+
+const range = (count: number, id: (n: number) => string) => Array.from({ length: count }, (_, n) => id(n))
+
 describe('task actors', () => {
   test('cost the same whether a thousand or ten thousand are run', async () => {
     await timeOf(1000, 100)
-    // The best of some: others use the machine too.
-    const small = Math.min(await timeOf(1000, 100), await timeOf(1000, 100), await timeOf(1000, 100)) / 1000
-    const large = Math.min(await timeOf(10_000, 100), await timeOf(10_000, 100)) / 10_000
-    expect(large / small).toBeLessThan(3)
+    expect(
+      await leastRatio(
+        async () => (await timeOf(10_000, 100)) / 10_000,
+        async () => (await timeOf(1000, 100)) / 1000,
+      ),
+    ).toBeLessThan(3)
   })
 
   test('cost the same whether a thousand or ten thousand live at once', async () => {
@@ -44,21 +79,23 @@ describe('task actors', () => {
       return tookMs / count
     }
     await liveAtOnce(500)
-    const small = Math.min(await liveAtOnce(1000), await liveAtOnce(1000), await liveAtOnce(1000))
-    expect((await liveAtOnce(10_000)) / small).toBeLessThan(3)
+    expect(
+      await leastRatio(
+        () => liveAtOnce(10_000),
+        () => liveAtOnce(1000),
+      ),
+    ).toBeLessThan(3)
   })
 })
 
 describe('a long queue', () => {
   test('is worked off in order by a process that holds only a part of it in memory', async () => {
-    const { join, run, clock } = world()
+    const { join, run, clock, memory } = world()
     const [submitter, worker] = [join(), join()]
-    const count = 3 * readyMax
+    const count = 2.5 * readyMax
     // Key order and queue order have nothing to do with each other.
-    const ids = Array.from({ length: count }, (_, n) => `t${(n * 7919) % count}`)
-    for (let from = 0; from < count; from += 5000) {
-      await run(Promise.all(ids.slice(from, from + 5000).map((id) => submitter.runtime.submit({ id, type: 'x' }))))
-    }
+    const ids = range(count, (n) => `t${(n * 7919) % count}`)
+    await enqueue(memory, ids)
     await run(submitter.runtime.submit({ id: 'first', type: 'x', priority: 1 }))
     const ran: string[] = []
     let listings = 0
@@ -74,36 +111,44 @@ describe('a long queue', () => {
     // Claims of one batch start together.
     const place = new Map(ran.map((id, index) => [id, index]))
     expect(place.get('first')).toBeLessThan(50)
+    expect(place.get('late')).toBeGreaterThan(count - 110)
     for (const [n, id] of ids.entries()) expect(Math.abs((place.get(id) as number) - n)).toBeLessThan(110)
     expect(listings).toBeLessThan(10)
   })
 
   test('of one type that nobody can take holds up no other', async () => {
-    const { join, run } = world()
+    const { join, run, memory } = world()
     const { runtime } = join()
-    const counts = { stuck: readyMax * 1.2, moving: readyMax * 1.2 }
-    const ids: string[] = []
-    for (let n = 0; n < counts.stuck; n++) ids.push(`s${n}`)
-    for (let from = 0; from < ids.length; from += 5000) {
-      await run(Promise.all(ids.slice(from, from + 5000).map((id) => runtime.submit({ id, type: 'stuck' }))))
-    }
-    for (let from = 0; from < counts.moving; from += 4000) {
-      await run(Promise.all(Array.from({ length: 4000 }, (_, n) => runtime.submit({ id: `m${from + n}`, type: 'moving' }))))
-    }
+    await enqueue(
+      memory,
+      range(readyMax * 1.2, (n) => `s${n}`),
+      { type: 'stuck' },
+    )
+    const count = readyMax * 0.8
+    await enqueue(
+      memory,
+      range(count, (n) => `m${(n * 7919) % count}`),
+      { type: 'moving' },
+    )
     const ran: string[] = []
     runtime.spawnWorker({ driven: true, types: ['stuck'] })
     runtime.spawnWorker({ capacity: 20, handlers: { moving: (task) => void ran.push(task.id) } })
-    await run(runtime.task(`m${counts.moving - 1}`).result())
-    expect(ran.slice(0, 40).every((id) => Number(id.slice(1)) < 60)).toBe(true)
-    expect(ran.length).toBeGreaterThanOrEqual(counts.moving - 20)
+    await run(runtime.task(`m${((count - 1) * 7919) % count}`).result())
+    const place = new Map(ran.map((id, index) => [id, index]))
+    for (let n = 0; n < count - 60; n++) {
+      expect(Math.abs((place.get(`m${(n * 7919) % count}`) as number) - n)).toBeLessThan(60)
+    }
+    expect(ran.length).toBeGreaterThanOrEqual(count - 20)
   })
 
   test('of waiting tasks is not read again and again', async () => {
-    const { join, run } = world()
+    const { join, run, memory } = world()
     const { runtime, store } = join()
-    for (let from = 0; from < 12_000; from += 4000) {
-      await run(Promise.all(Array.from({ length: 4000 }, (_, n) => runtime.submit({ id: `b${from + n}`, type: 'x', dependsOn: ['never'] }))))
-    }
+    await enqueue(
+      memory,
+      range(12_000, (n) => `b${n}`),
+      { dependsOn: ['never'] },
+    )
     let listings = 0
     store.onGet = (key) => {
       if (key.includes('*')) listings++
@@ -117,13 +162,14 @@ describe('a long queue', () => {
   })
 
   test('of delayed tasks does not keep a retry from its time', async () => {
-    const { join, run, clock } = world()
+    const { join, run, clock, memory } = world()
     const { runtime } = join()
-    for (let from = 0; from < 12_000; from += 4000) {
-      await run(
-        Promise.all(Array.from({ length: 4000 }, (_, n) => runtime.submit({ id: `d${from + n}`, type: 'x', delayMs: 3600_000 }))),
-      )
-    }
+    const notBefore = { wallMs: clock.wallMs() + 3600_000, bootId: clock.bootId, monotonicMs: clock.monotonicMs() + 3600_000 }
+    await enqueue(
+      memory,
+      range(12_000, (n) => `d${n}`),
+      { notBefore },
+    )
     runtime.spawnWorker({
       handlers: {
         x: (task) => {
