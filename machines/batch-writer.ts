@@ -113,7 +113,12 @@ export const batchWriterMachine = setup({
           },
           on: {
             'flush.due': 'committing',
-            'write.submit': { guard: { type: 'isUrgent', params: ({ event }) => event }, target: 'committing' },
+            'write.submit': {
+              description: 'A renewal waits neither for the turn to end nor for batches that hang.',
+              guard: { type: 'isUrgent', params: ({ event }) => event },
+              target: 'committing',
+              actions: { type: 'commit', params: { scope: 'urgent', inFlightMax: batchesInFlightMax } },
+            },
             'commit.settled': { actions: assign({ failures: 0 }) },
             'commit.failed': {
               target: 'backingOff',

@@ -15,8 +15,8 @@ import type { Random } from '../ports/random.ts'
 import type { Durability, Receipt, Store } from '../ports/store.ts'
 import { assertBound } from './bind.ts'
 
-/** Units of one batch. Smaller than what is usually in flight, so that sending and writing overlap. */
-export const batchUnitsMax = 512
+/** Units of one batch: a commit costs a disk write, whatever it holds. */
+export const batchUnitsMax = 128
 export const batchBytesMax = 4 * 1024 * 1024
 /** A commit without an answer for so long has an unknown outcome. */
 export const commitTimeoutMs = 10_000
@@ -77,7 +77,8 @@ export class BatchWriter {
   /** Where the chart's actor is; a restarted one takes over the same buffer. */
   attach(self: WriterRef): void {
     this.#self = self
-    if (this.#buffer.size > 0) self.send({ type: 'write.submit', isUrgent: false })
+    // What is in flight may fail and come back: an idle chart would not hear of it.
+    if (this.#buffer.pending > 0) self.send({ type: 'write.submit', isUrgent: false })
   }
 
   get isFull(): boolean {

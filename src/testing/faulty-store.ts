@@ -168,11 +168,12 @@ class Faulty implements FaultyStore {
   ): Promise<T> {
     const fault = this.#faultOf(operation, target, units)
     if (fault === null) return call()
+    const what = `${operation} ${this.count(operation)}`
     if (fault === 'lose-reply' && operation === 'commit') {
       await call()
-      throw new MemorySyncError('unknown_outcome', `scripted fault: the reply to ${operation} ${count(this, operation)} was lost`)
+      throw new MemorySyncError('unknown_outcome', `scripted fault: the reply to ${what} was lost`)
     }
-    if (fault === 'fail' || fault === 'lose-reply' || fault === 'drop') throw refused(`${operation} ${count(this, operation)}`)
+    if (fault === 'fail' || fault === 'lose-reply' || fault === 'drop') throw refused(what)
     if (fault === 'hang-reply') {
       const answer = await call()
       await this.#hang(signal)
@@ -195,7 +196,7 @@ class Faulty implements FaultyStore {
     return null
   }
 
-  #pause(fault: Exclude<Fault, string> | string, signal: AbortSignal | undefined): Promise<void> {
+  #pause(fault: 'hang' | 'hang-reply' | { readonly delayMs: number }, signal: AbortSignal | undefined): Promise<void> {
     if (typeof fault === 'string') return this.#hang(signal)
     return new Promise((resolve) => this.#clock.setTimer(fault.delayMs, resolve))
   }
@@ -275,10 +276,6 @@ class DroppableWatch implements AsyncIterableIterator<FeedItem> {
     await this.#items.return?.()
     return { done: true, value: undefined }
   }
-}
-
-function count(store: FaultyStore, operation: FaultyOperation): number {
-  return store.count(operation)
 }
 
 function refused(what: string): MemorySyncError {

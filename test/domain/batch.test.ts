@@ -40,7 +40,11 @@ describe('order', () => {
   })
 
   test('of one key is kept: at most one of its units is in flight', () => {
-    const buffer = bufferOf([[write('a', 1, { type: 'absent' })], [write('a', 2, { type: 'revision', revision: 1 })], [write('b', 1)]])
+    const buffer = bufferOf([
+      [write('a', 1, { type: 'absent' })],
+      [write('a', 2, { type: 'revision', revision: 1 })],
+      [write('b', 1)],
+    ])
     const first = all(buffer)
     expect(repliesOf(first)).toEqual([[0], [2]])
     expect(all(buffer)).toEqual([])
@@ -50,7 +54,12 @@ describe('order', () => {
   })
 
   test('of a unit of several keys waits for all of them, and holds up what follows for each', () => {
-    const buffer = bufferOf([[write('a', 1)], [write('b', 1), write('a', 2)], [write('b', 2, { type: 'absent' })], [write('c', 1)]])
+    const buffer = bufferOf([
+      [write('a', 1)],
+      [write('b', 1), write('a', 2)],
+      [write('b', 2, { type: 'absent' })],
+      [write('c', 1)],
+    ])
     const first = all(buffer)
     expect(repliesOf(first)).toEqual([[0], [3]])
     for (const unit of first) buffer.settle(unit)
@@ -113,7 +122,13 @@ describe('coalescing', () => {
       'the guard of another life',
       [[write('a', 1, causal(), guard(1))], [write('a', 2, causal(), { ...guard(1), incarnation: 'j' })]],
     ],
-    ['urgency', [{ unit: [write('a', 1)], urgent: true }, { unit: [write('a', 2)], urgent: true }]],
+    [
+      'urgency',
+      [
+        { unit: [write('a', 1)], urgent: true },
+        { unit: [write('a', 2)], urgent: true },
+      ],
+    ],
     ['urgency before', [{ unit: [write('a', 1)], urgent: true }, [write('a', 2)]]],
     ['a unit of two', [[write('a', 1), write('b', 1)], [write('a', 2)]]],
     ['a unit of two between', [[write('a', 1)], [write('b', 1), write('a', 2)], [write('a', 3)]]],
@@ -191,7 +206,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       type: fc.constant('add' as const),
-      keys: fc.oneof({ weight: 4, arbitrary: fc.tuple(key) }, { weight: 1, arbitrary: fc.uniqueArray(key, { minLength: 2, maxLength: 3 }) }),
+      keys: fc.oneof(
+        { weight: 4, arbitrary: fc.tuple(key) },
+        { weight: 1, arbitrary: fc.uniqueArray(key, { minLength: 2, maxLength: 3 }) },
+      ),
       kind: fc.nat(7),
       urgent: fc.boolean(),
     }),
@@ -228,7 +246,8 @@ interface Added {
 
 function mayJoin(one: Added, next: Added): boolean {
   const [a, b] = [one.unit[0], next.unit[0]]
-  if (one.unit.length !== 1 || next.unit.length !== 1 || a === undefined || b === undefined || one.urgent || next.urgent) return false
+  if (one.unit.length !== 1 || next.unit.length !== 1 || a === undefined || b === undefined || one.urgent || next.urgent)
+    return false
   const isPlain = ({ condition }: Write) => condition.type === 'none' || condition.type === 'causal'
   const isDelete = ({ entry }: Write) => entry === null || entry.x?.t === 1
   if (!isPlain(a) || !isPlain(b) || isDelete(a) || isDelete(b)) return false

@@ -120,7 +120,8 @@ describe('the batch writer', () => {
   })
 
   it('does not let an urgent write wait for company, nor for batches that are in flight', () => {
-    expect(play(submit, urgent)).toMatchObject({ state: 'serving.committing', effects: [all] })
+    const first = { type: 'commit', params: { scope: 'urgent', inFlightMax: batchesInFlightMax } }
+    expect(play(submit, urgent)).toMatchObject({ state: 'serving.committing', effects: [first, all] })
     const committing = play(submit, flush).snapshot
     const run = playFrom(committing, urgent)
     expect(run.snapshot.value).toEqual(committing.value)

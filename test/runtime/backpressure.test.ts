@@ -1,12 +1,14 @@
 /** A store that takes nothing more, and callers that go on. */
 import { describe, expect, test } from 'vitest'
+import { batchesInFlightMax } from '../../machines/batch-writer.ts'
+import { batchUnitsMax } from '../../src/actors/batch-writer.ts'
 import { bufferedUnitsMax } from '../../src/domain/batch.ts'
 import { world } from './harness.ts'
 
+/** Batches that hang are no longer in the buffer. */
+const hungMax = batchesInFlightMax * batchUnitsMax
 /** Above the bound. */
-const callsMade = 12_000
-/** Batches that hang are no longer in the buffer: at most eight, of 64 units. */
-const hungMax = 8 * 64
+const callsMade = bufferedUnitsMax + hungMax + 1500
 
 function stuck(backpressure: 'wait' | 'reject') {
   const made = world()
@@ -19,7 +21,10 @@ describe('with a store that hangs', () => {
     ['set', (memory: ReturnType<typeof stuck>['memory'], n: number) => memory.set(`k/${n}`, n)],
     ['update', (memory: ReturnType<typeof stuck>['memory'], n: number) => memory.update(`k/${n}`, () => n)],
     ['ifAbsent', (memory: ReturnType<typeof stuck>['memory'], n: number) => memory.set(`k/${n}`, n, { ifAbsent: true })],
-    ['submit', (_: unknown, n: number, runtime: ReturnType<typeof stuck>['runtime']) => runtime.submit({ id: `t${n}`, type: 'x' })],
+    [
+      'submit',
+      (_: unknown, n: number, runtime: ReturnType<typeof stuck>['runtime']) => runtime.submit({ id: `t${n}`, type: 'x' }),
+    ],
   ])("'reject' refuses what does not fit the buffer, and nothing else is lost (%s)", async (_, call) => {
     const { store, run, runtime, memory, clock } = stuck('reject')
     await run(runtime.ready())

@@ -161,21 +161,13 @@ describe('events for', () => {
     expect((await refused(runtime.send('task/nobody', { type: 'task.complete' }))).code).toBe('invalid_key')
   })
 
-  test.each([
-    'a',
-    '',
-    'task',
-    'task/',
-    'task/a/b',
-    'batch-writer',
-    'sync',
-    'lock/x',
-    5,
-    null,
-  ])('the address %o are refused', async (address) => {
-    const { refused, runtime } = await running()
-    expect((await refused(runtime.send(address as string, { type: 'task.cancel' }))).code).toMatch(/not_supported|invalid_key/)
-  })
+  test.each(['a', '', 'task', 'task/', 'task/a/b', 'batch-writer', 'sync', 'lock/x', 5, null])(
+    'the address %o are refused',
+    async (address) => {
+      const { refused, runtime } = await running()
+      expect((await refused(runtime.send(address as string, { type: 'task.cancel' }))).code).toMatch(/not_supported|invalid_key/)
+    },
+  )
 
   test('a worker drain it, and nothing else', async () => {
     const { refused, runtime, run, worker, task, clock } = await running()

@@ -214,23 +214,19 @@ describe('a handler', () => {
     expect(given).toMatchObject({ id: 'a', type: 'x', input: { list: [1, 2] }, attempt: 1, epoch: 1 })
   })
 
-  test.each([
-    'constructor',
-    'toString',
-    'hasOwnProperty',
-    '__defineGetter__',
-    'valueOf',
-    'then',
-  ])('of the type %s is run for that type only', async (type) => {
-    const { join, run, clock } = world()
-    const [one, two] = [join().runtime, join().runtime]
-    one.spawnWorker({ handlers: { other: () => 'other' } })
-    const task = await run(one.submit({ id: type, type }))
-    await clock.advance(1000)
-    expect((await run(task.record()))?.status).toBe('pending')
-    two.spawnWorker({ id: type, handlers: { [type]: () => 'own' } })
-    expect(await run(task.result())).toBe('own')
-  })
+  test.each(['constructor', 'toString', 'hasOwnProperty', '__defineGetter__', 'valueOf', 'then'])(
+    'of the type %s is run for that type only',
+    async (type) => {
+      const { join, run, clock } = world()
+      const [one, two] = [join().runtime, join().runtime]
+      one.spawnWorker({ handlers: { other: () => 'other' } })
+      const task = await run(one.submit({ id: type, type }))
+      await clock.advance(1000)
+      expect((await run(task.record()))?.status).toBe('pending')
+      two.spawnWorker({ id: type, handlers: { [type]: () => 'own' } })
+      expect(await run(task.result())).toBe('own')
+    },
+  )
 
   test('of the type __proto__ cannot be', async () => {
     const { join } = world()

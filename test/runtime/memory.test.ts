@@ -97,47 +97,31 @@ describe('set and get', () => {
     expect(seen.at(-1)).toBe(60)
   })
 
-  test.each([
-    '',
-    'a//b',
-    '/a',
-    'a/',
-    'a/../b',
-    '__proto__',
-    'a*',
-    'a\u0000',
-    'k'.repeat(513),
-    5,
-    null,
-    undefined,
-  ])('refuse the key %o', async (key) => {
-    const { memory, refused } = one()
-    for (const call of [
-      () => memory.get(key as string),
-      () => memory.entry(key as string),
-      () => memory.set(key as string, 1),
-      () => memory.delete(key as string),
-      () => memory.update(key as string, () => 1),
-    ]) {
-      expect((await refused(call())).code).toBe('invalid_key')
-    }
-  })
+  test.each(['', 'a//b', '/a', 'a/', 'a/../b', '__proto__', 'a*', 'a\u0000', 'k'.repeat(513), 5, null, undefined])(
+    'refuse the key %o',
+    async (key) => {
+      const { memory, refused } = one()
+      for (const call of [
+        () => memory.get(key as string),
+        () => memory.entry(key as string),
+        () => memory.set(key as string, 1),
+        () => memory.delete(key as string),
+        () => memory.update(key as string, () => 1),
+      ]) {
+        expect((await refused(call())).code).toBe('invalid_key')
+      }
+    },
+  )
 
-  test.each([
-    undefined,
-    10n,
-    () => 1,
-    Symbol('s'),
-    Number.NaN,
-    { a: { b: Number.POSITIVE_INFINITY } },
-    new Map(),
-    [undefined],
-  ])('refuse the value %o', async (value) => {
-    const { memory, refused, run } = one()
-    expect((await refused(memory.set('a', value))).code).toBe('invalid_value')
-    if (value !== undefined) expect((await refused(memory.update('a', () => value))).code).toBe('invalid_value')
-    expect(await run(memory.get('a'))).toBe(null)
-  })
+  test.each([undefined, 10n, () => 1, Symbol('s'), Number.NaN, { a: { b: Number.POSITIVE_INFINITY } }, new Map(), [undefined]])(
+    'refuse the value %o',
+    async (value) => {
+      const { memory, refused, run } = one()
+      expect((await refused(memory.set('a', value))).code).toBe('invalid_value')
+      if (value !== undefined) expect((await refused(memory.update('a', () => value))).code).toBe('invalid_value')
+      expect(await run(memory.get('a'))).toBe(null)
+    },
+  )
 
   test('refuse what is too large, and take what is just small enough', async () => {
     const { memory, refused, run } = one()
@@ -162,7 +146,9 @@ describe('conditions', () => {
     const { memory, run, join } = one()
     const others = [memory, join().runtime.memory, join().runtime.memory]
     const outcomes = await run(
-      Promise.allSettled(others.flatMap((each, n) => [each.set('a', n, { ifAbsent: true }), each.set('a', n, { ifAbsent: true })])),
+      Promise.allSettled(
+        others.flatMap((each, n) => [each.set('a', n, { ifAbsent: true }), each.set('a', n, { ifAbsent: true })]),
+      ),
     )
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason.code).toBe('conflict')
@@ -303,7 +289,9 @@ describe('watch', () => {
     const abort = new AbortController()
     const watching = (async () => {
       for await (const event of memory.watch('a/*', { signal: abort.signal })) {
-        seen.push(event.type === 'set' ? `set ${event.key} ${event.value}` : 'key' in event ? `${event.type} ${event.key}` : event.type)
+        seen.push(
+          event.type === 'set' ? `set ${event.key} ${event.value}` : 'key' in event ? `${event.type} ${event.key}` : event.type,
+        )
         if (event.type === 'delete') abort.abort()
       }
     })()
@@ -453,7 +441,14 @@ test('garbage in records and odd entries of other programs stop nobody', async (
     { ...good, maxAttempts: 3, dependsOn: null },
     { ...good, maxAttempts: 3, dependsOn: [5] },
     { ...good, maxAttempts: 3, backoff: 'fast' },
-    { ...good, maxAttempts: 3, status: 'processing', incarnation: 'x', lease: { leaseMs: 1, bootId: null, renewedAtMs: 0 }, takeovers: 7 },
+    {
+      ...good,
+      maxAttempts: 3,
+      status: 'processing',
+      incarnation: 'x',
+      lease: { leaseMs: 1, bootId: null, renewedAtMs: 0 },
+      takeovers: 7,
+    },
     { ...good, maxAttempts: 3, status: 'processing' },
     { ...good, maxAttempts: 3, id: 'somebody-else' },
     { ...good, maxAttempts: 3, enqueued: [null, null, null] },

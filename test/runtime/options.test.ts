@@ -80,7 +80,12 @@ describe('runtime options', () => {
   })
 
   test('are checked before anything is opened or started', () => {
-    for (const options of [{ store: 'memory:', lingerMs: -1 }, { store: 'nowhere:' }, { store: '' }, { store: 'memory:', workerId: '' }]) {
+    for (const options of [
+      { store: 'memory:', lingerMs: -1 },
+      { store: 'nowhere:' },
+      { store: '' },
+      { store: 'memory:', workerId: '' },
+    ]) {
       expect(refusalOf(() => createRuntime(options)).code).toMatch(/invalid_|not_supported/)
     }
   })
@@ -119,7 +124,11 @@ describe('worker options', () => {
     [{ handlers: { x: hangs }, capacity: 1e6 }, ['capacity', '1000000', '10000']],
     [{ handlers: { x: hangs }, concurrency: 5 }, ['"concurrency"', 'capacity']],
   ])('refuse %o', (options, texts) => {
-    const error = refusalOf(() => world().join().runtime.spawnWorker(options as never))
+    const error = refusalOf(() =>
+      world()
+        .join()
+        .runtime.spawnWorker(options as never),
+    )
     expect(error.code).toBe('invalid_option')
     for (const text of texts) expect(error.message).toContain(text)
   })
@@ -136,7 +145,9 @@ describe('worker options', () => {
   test('allow one worker of an id in a runtime', () => {
     const { runtime } = world().join()
     runtime.spawnWorker({ id: 'a', handlers: { x: hangs } })
-    expect(refusalOf(() => runtime.spawnWorker({ id: 'a', handlers: { x: hangs } })).message).toContain('already has a worker "a"')
+    expect(refusalOf(() => runtime.spawnWorker({ id: 'a', handlers: { x: hangs } })).message).toContain(
+      'already has a worker "a"',
+    )
   })
 
   test('give ids where none is asked for', () => {

@@ -144,7 +144,9 @@ describe('ready tasks', () => {
             model.set(put.id, put)
           } else {
             const types = step === null ? null : [step]
-            const wanted = [...model.values()].filter(({ type }) => types === null || (types as readonly unknown[]).includes(type)).sort(compareInQueue)
+            const wanted = [...model.values()]
+              .filter(({ type }) => types === null || (types as readonly unknown[]).includes(type))
+              .sort(compareInQueue)
             const task = view.take(types)
             expect(task?.id).toBe(wanted[0]?.id)
             if (task !== undefined) model.delete(task.id)

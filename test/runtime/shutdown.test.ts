@@ -15,7 +15,11 @@ function one(options: MemberOptions = {}) {
 const writes = (text: string) => (units: readonly Unit[]) => JSON.stringify(units).includes(text)
 
 /** What a shut-down runtime must leave nowhere. */
-async function leavesNothing({ clock }: { clock: { advance(ms: number): Promise<void>; describePending(): string[] } }): Promise<void> {
+async function leavesNothing({
+  clock,
+}: {
+  clock: { advance(ms: number): Promise<void>; describePending(): string[] }
+}): Promise<void> {
   await clock.advance(0)
   expect(clock.describePending()).toEqual([])
 }

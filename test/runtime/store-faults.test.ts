@@ -13,7 +13,11 @@ function one(options: MemberOptions = {}) {
 }
 
 /** The given fates for the commits that this says are meant, one after the other; then all pass. */
-function fatesFor(member: Pick<Member, 'store'>, fates: readonly CommitFate[], isMeant: (units: readonly Unit[]) => boolean): void {
+function fatesFor(
+  member: Pick<Member, 'store'>,
+  fates: readonly CommitFate[],
+  isMeant: (units: readonly Unit[]) => boolean,
+): void {
   const left = [...fates]
   member.store.commitFate = (units) => (isMeant(units) ? (left.shift() ?? 'pass') : 'pass')
 }
@@ -23,28 +27,32 @@ const writes = (text: string) => (units: readonly Unit[]) => JSON.stringify(unit
 /** Every third commit fails, in one way or another. */
 function fatesAtRandom(seed: number): () => CommitFate {
   const random = createSeededRandom(seed)
-  return () => (random.next() < 2 / 3 ? 'pass' : ((['unavailable', 'lost-reply', 'throw'] as const)[Math.floor(random.next() * 3)] ?? 'pass'))
+  return () =>
+    random.next() < 2 / 3 ? 'pass' : ((['unavailable', 'lost-reply', 'throw'] as const)[Math.floor(random.next() * 3)] ?? 'pass')
 }
 
 describe('a store that is away for a while', () => {
-  test.each(['unavailable', 'throw'] as const)('(%s) loses nothing: every write is tried again until it is there', async (fate) => {
-    const { store, run, runtime, memory, problems, clock } = one()
-    let runs = 0
-    runtime.spawnWorker({ capacity: 4, handlers: { x: () => ++runs } })
-    await run(runtime.ready())
-    const fates = { isDown: true }
-    store.commitFate = () => (fates.isDown ? fate : 'pass')
-    const submitted = Array.from({ length: 20 }, (_, n) => runtime.submit({ id: `t${n}`, type: 'x' }))
-    const sets = Array.from({ length: 20 }, (_, n) => memory.set(`k/${n}`, n))
-    await clock.advance(700)
-    fates.isDown = false
-    await run(Promise.all(sets))
-    const tasks = await run(Promise.all(submitted))
-    await run(Promise.all(tasks.map((task) => task.result())))
-    expect(runs).toBe(20)
-    expect(problems.length).toBeGreaterThan(0)
-    for (const problem of problems) expect(problem).toBeInstanceOf(MemorySyncError)
-  })
+  test.each(['unavailable', 'throw'] as const)(
+    '(%s) loses nothing: every write is tried again until it is there',
+    async (fate) => {
+      const { store, run, runtime, memory, problems, clock } = one()
+      let runs = 0
+      runtime.spawnWorker({ capacity: 4, handlers: { x: () => ++runs } })
+      await run(runtime.ready())
+      const fates = { isDown: true }
+      store.commitFate = () => (fates.isDown ? fate : 'pass')
+      const submitted = Array.from({ length: 20 }, (_, n) => runtime.submit({ id: `t${n}`, type: 'x' }))
+      const sets = Array.from({ length: 20 }, (_, n) => memory.set(`k/${n}`, n))
+      await clock.advance(700)
+      fates.isDown = false
+      await run(Promise.all(sets))
+      const tasks = await run(Promise.all(submitted))
+      await run(Promise.all(tasks.map((task) => task.result())))
+      expect(runs).toBe(20)
+      expect(problems.length).toBeGreaterThan(0)
+      for (const problem of problems) expect(problem).toBeInstanceOf(MemorySyncError)
+    },
+  )
 
   test('opens the circuit, which is half open after a while, and closes with the first success', async () => {
     const { store, run, memory, clock, runtime } = one()
@@ -129,9 +137,7 @@ describe('a store that is away for a while', () => {
 })
 
 describe('a reply that is lost', () => {
-  test.each([
-    1, 3,
-  ])('%i times in a row: a task is submitted, claimed and settled exactly once', async (times) => {
+  test.each([1, 3])('%i times in a row: a task is submitted, claimed and settled exactly once', async (times) => {
     const fates = Array.from({ length: times }, () => 'lost-reply' as const)
     for (const [what, isMeant] of [
       ['submit', writes('"pending"')],
@@ -322,7 +328,8 @@ describe('a read that fails', () => {
     await run(runtime.ready())
     let failures = 0
     store.onGet = (key) => {
-      if (key.endsWith('/record') && !key.includes('*') && failures++ < 5) throw new MemorySyncError('store_unavailable', 'no read')
+      if (key.endsWith('/record') && !key.includes('*') && failures++ < 5)
+        throw new MemorySyncError('store_unavailable', 'no read')
     }
     const tasks = await run(Promise.all(['a', 'b', 'c'].map((id) => runtime.submit({ id, type: 'x' }))))
     expect(await run(Promise.all(tasks.map(({ id }) => untilDone(id))), 30_000)).toEqual(['a', 'b', 'c'])
@@ -442,7 +449,9 @@ describe('a store that does not open', () => {
     ['its own error', new MemorySyncError('corrupt', 'written by a newer release'), 'corrupt'],
     ['any error', Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' }), 'store_unavailable'],
   ])('tells everybody why (%s), and can still be shut down', async (_, error, code) => {
-    const { runtime, memory, refused, run, problems } = one({ prepare: (store) => void (store.onOpen = () => Promise.reject(error)) })
+    const { runtime, memory, refused, run, problems } = one({
+      prepare: (store) => void (store.onOpen = () => Promise.reject(error)),
+    })
     const worker = runtime.spawnWorker({ handlers: { x: () => 1 } })
     for (const call of [
       () => runtime.ready(),
@@ -526,7 +535,9 @@ test('work goes on exactly once over every kind of fault, at random', async () =
     }
     const tasks = await run(
       Promise.all(
-        Array.from({ length: 60 }, (_, n) => (members[n % 2] as Member).runtime.submit({ id: `t${n}`, type: 'x', input: n, maxAttempts: 20 })),
+        Array.from({ length: 60 }, (_, n) =>
+          (members[n % 2] as Member).runtime.submit({ id: `t${n}`, type: 'x', input: n, maxAttempts: 20 }),
+        ),
       ),
       600_000,
     )

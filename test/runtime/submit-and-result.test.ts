@@ -260,7 +260,9 @@ describe('explain', () => {
       const { state, reason } = await run(runtime.explain(id))
       return `${state}: ${reason}`
     }
-    expect(await reasonOf('ready')).toBe('pending: ready, waiting for a worker with room; no worker of this process takes the type "x"')
+    expect(await reasonOf('ready')).toBe(
+      'pending: ready, waiting for a worker with room; no worker of this process takes the type "x"',
+    )
     expect(await reasonOf('delayed')).toMatch(/^backingOff: not before 5000 ms from now: a delay was asked for$/)
     expect(await reasonOf('blocked')).toBe('blocked: waits for ready (pending), unheard-of (unknown)')
     const worker = runtime.spawnWorker({ handlers: { x: hangs } })

@@ -76,7 +76,8 @@ describe('the supervisor', () => {
   test('tells how each child ended, once, and forgets it', () => {
     const { supervisor } = supervised()
     const ends: unknown[] = []
-    for (const address of ['a', 'b', 'c']) supervisor.start({ address, logic: echoMachine, onEnd: (end) => ends.push([address, end]) })
+    for (const address of ['a', 'b', 'c'])
+      supervisor.start({ address, logic: echoMachine, onEnd: (end) => ends.push([address, end]) })
     supervisor.tell('a', { type: 'end' })
     supervisor.tell('b', { type: 'crash' })
     supervisor.stop('c')

@@ -128,7 +128,10 @@ describe('a task whose owner stops', () => {
 })
 
 describe.each([
-  ['a store that reaches over the network', (member: Member) => void (member.store.features = { ...member.store.features, reach: 'network' })],
+  [
+    'a store that reaches over the network',
+    (member: Member) => void (member.store.features = { ...member.store.features, reach: 'network' }),
+  ],
   ['boots without a name', (member: Member) => void (member.clock.bootId = null)],
 ])('with %s', (_, prepare) => {
   test('takeover is by observation: a whole lease of silence, counted from first sight', async () => {
