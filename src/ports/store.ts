@@ -44,7 +44,10 @@ export type Receipt =
 export type FeedItem =
   /** What was written, in revision order (before `caught-up` of a snapshot: in key order). Never empty. */
   | { readonly type: 'changes'; readonly changes: readonly Stored[] }
-  /** All that was stored up to `revision` has been given; live changes follow. */
+  /**
+   * All that was stored up to `revision` has been given; live changes follow. Said once by every watch, whatever its `after`, and
+   * again after each `reset`.
+   */
   | { readonly type: 'caught-up'; readonly revision: number }
   /** Changes were missed; a snapshot and another `caught-up` follow. */
   | { readonly type: 'reset' }
@@ -82,7 +85,10 @@ export interface Store {
    * Rejects only when nothing can be said of any unit: `store_unavailable` (nothing written) or `unknown_outcome`.
    */
   commit(units: readonly Unit[], options?: ReadOptions): Promise<readonly Receipt[]>
-  /** Ends when `signal` aborts or the store closes. A consumer that is too slow gets `reset`, never a gap. */
+  /**
+   * Ends when `signal` aborts or the store closes. A consumer that is slow may get only the last of several changes of a key;
+   * one that is too slow gets `reset`, never a gap.
+   */
   watch(pattern: string, options?: WatchOptions): AsyncIterable<FeedItem>
   /** The revision of the last committed write; 0 when there is none. */
   head(options?: ReadOptions): Promise<number>

@@ -32,7 +32,7 @@ export interface HandledTask<Input = Json> {
   readonly epoch: number
   /** Aborted on timeout, cancellation, takeover and shutdown. What the handler does afterwards is ignored. */
   readonly signal: AbortSignal
-  /** The shared memory; writes are refused with `stale_epoch` once somebody else has taken the task over. */
+  /** The shared memory; writes are refused with `stale_epoch` once this attempt is over or somebody else has the task. */
   readonly memory: Memory
   /** Writes the document `progress`; percent from 0 to 100. */
   progress(percent: number, note?: string): void
@@ -257,12 +257,16 @@ class RunningTask implements HandledTask {
   }
 
   get memory(): Memory {
-    const { record } = this.#run
-    this.#memory ??= this.#options.memory.guardedBy({
-      scope: this.#options.keys.task(record.id, 'record'),
-      epoch: record.epoch,
-      incarnation: record.incarnation ?? '',
-    })
+    const run = this.#run
+    const { record } = run
+    this.#memory ??= this.#options.memory.guardedBy(
+      {
+        scope: this.#options.keys.task(record.id, 'record'),
+        epoch: record.epoch,
+        incarnation: record.incarnation ?? '',
+      },
+      () => run.isOver,
+    )
     return this.#memory
   }
 

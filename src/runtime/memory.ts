@@ -86,17 +86,19 @@ interface PendingWrite {
 export class Memory {
   readonly #hands: MemoryHands
   readonly #guard: Guard | undefined
+  readonly #isOver: () => boolean
   /** Own unconditional writes on their way, newest per key: own reads see them. */
   readonly #pending = new Map<string, PendingWrite>()
 
-  constructor(hands: MemoryHands, guard?: Guard) {
+  constructor(hands: MemoryHands, guard?: Guard, isOver: () => boolean = () => false) {
     this.#hands = hands
     this.#guard = guard
+    this.#isOver = isOver
   }
 
-  /** The same memory, whose writes are refused with `stale_epoch` once `guard` is overtaken. */
-  guardedBy(guard: Guard): Memory {
-    return new Memory(this.#hands, guard)
+  /** The same memory, whose writes are refused with `stale_epoch` once `guard` is overtaken, or its holder's time is over. */
+  guardedBy(guard: Guard, isOver: () => boolean): Memory {
+    return new Memory(this.#hands, guard, isOver)
   }
 
   /**
@@ -328,6 +330,10 @@ export class Memory {
         `${key} is a task's record: only the runtime writes it. Use submit, cancel or the queue.`,
         { key },
       )
+    }
+    // The store refuses it once the next owner has claimed; until then only this process knows.
+    if (this.#isOver()) {
+      throw new MemorySyncError('stale_epoch', `${key} was not written: the attempt that writes it is over`, { key })
     }
   }
 }

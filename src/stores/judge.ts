@@ -7,9 +7,9 @@
  */
 import { type Entry, isLive } from '../domain/entry.ts'
 import type { ErrorCode } from '../domain/errors.ts'
-import { keyBytesMax } from '../domain/key.ts'
 import { isCovered } from '../domain/version-vector.ts'
 import type { Condition, Guard } from '../ports/store.ts'
+import { keyFault } from './key-fault.ts'
 
 /** What is stored now, as the unit's transaction sees it. */
 export interface Look {
@@ -48,6 +48,8 @@ export function judgeUnit(unit: readonly Claim[], look: Look, nowMs: number): Re
     }
     // The writes of one unit usually share one guard object: judged once.
     if (guard !== undefined && guard !== judged) {
+      const scopeFault = keyFault(guard.scope)
+      if (scopeFault !== null) return failed('invalid_key', scopeFault, key)
       if (!isGuardHeld(guard, look, nowMs)) return { type: 'stale-epoch', scope: guard.scope }
       judged = guard
     }
@@ -107,13 +109,6 @@ function isRepeated(unit: readonly Claim[], index: number, seen: Set<string> | n
   if (seen !== null) return seen.size === seen.add(key).size
   for (let before = 0; before < index; before++) if (unit[before]?.key === key) return true
   return false
-}
-
-function keyFault(key: unknown): string | null {
-  if (typeof key !== 'string' || key.length === 0) return `a key must be a non-empty string, got ${JSON.stringify(key)}`
-  // A UTF-16 unit has at most 3 UTF-8 bytes: short keys need no count.
-  if (key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax) return null
-  return `a key has at most ${keyBytesMax} UTF-8 bytes, ${JSON.stringify(key.slice(0, 60))}... has ${Buffer.byteLength(key)}`
 }
 
 function unreadable(key: string): Refusal {

@@ -331,7 +331,13 @@ describe('effects', () => {
   })
 
   test.each<[string, (task: HandledTask) => void, string]>([
-    ['on too many keys', (task) => range(effectsMax + 1).forEach((n) => task.effect(`e/${n}`, n)), 'too_large'],
+    [
+      'on too many keys',
+      (task) => {
+        for (const n of range(effectsMax + 1)) task.effect(`e/${n}`, n)
+      },
+      'too_large',
+    ],
     ['on a record', (task) => task.effect('task-sentinel/tasks/b/record', {}), 'not_supported'],
     ['on its own state', (task) => task.effect('task-sentinel/tasks/a/state', {}), 'not_supported'],
     ['on its own result', (task) => task.effect('task-sentinel/tasks/a/result', {}), 'not_supported'],
@@ -405,6 +411,41 @@ describe("a handler's memory", () => {
     expect(outcomes).toEqual(['stale_epoch', 'stale_epoch', 'stale_epoch', 'stale_epoch'])
     expect(await run(two.runtime.memory.get('scratch'))).toBe('first')
     expect(await run(two.runtime.memory.get('fresh'))).toBe(null)
+  })
+
+  test.each([
+    ['timed out', { timeoutMs: 100, backoff: { baseMs: 60_000 } }],
+    ['was cancelled', {}],
+  ])('is refused as soon as its attempt %s, whoever has the task then', async (what, more) => {
+    const late = gate()
+    const outcomes: unknown[] = []
+    const { submit, run, runtime, until, clock } = one(async (task: HandledTask) => {
+      const begun = task.memory.set('begun', 1)
+      await late.promise
+      await begun
+      for (const write of [
+        () => task.memory.set('late', 1),
+        () => task.memory.set('late', 1, { ifAbsent: true }),
+        () => task.memory.delete('begun'),
+        () => task.memory.update('late', () => 1),
+      ]) {
+        await write().then(
+          () => outcomes.push('written'),
+          (error) => outcomes.push(error.code),
+        )
+      }
+      // Reading harms nobody.
+      outcomes.push(await task.memory.get('begun'))
+    })
+    const task = await submit(more)
+    await until(task, 'processing')
+    if (what === 'was cancelled') await run(task.send({ type: 'task.cancel' }))
+    await clock.advance(500)
+    expect((await run(task.record()))?.status).not.toBe('processing')
+    late.open()
+    await clock.advance(100)
+    expect(outcomes).toEqual(['stale_epoch', 'stale_epoch', 'stale_epoch', 'stale_epoch', 1])
+    expect(await run(runtime.memory.get('late'))).toBe(null)
   })
 
   test('works while it has its task, and sees its own writes', async () => {

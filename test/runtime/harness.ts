@@ -334,7 +334,7 @@ function createMember(
 }
 
 /** Set to see what runtimes log while a test is being written. */
-const isLoud = process.env['LOUD'] === '1'
+const isLoud = process.env.LOUD === '1'
 const say = (message: string, fields?: LogFields): void => {
   if (isLoud) console.error(message, fields ?? '')
 }

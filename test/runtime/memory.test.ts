@@ -229,7 +229,11 @@ describe('update', () => {
     await run(memory.set('a', 1, { ttlSeconds: 1 }))
     await clock.advance(1000)
     const seen: unknown[] = []
-    await run(memory.update('a', (value) => (seen.push(value), 2)))
+    const change = (value: unknown): number => {
+      seen.push(value)
+      return 2
+    }
+    await run(memory.update('a', change))
     expect(seen).toEqual([null])
     expect(await run(memory.get('a'))).toBe(2)
     await clock.advance(3600_000)

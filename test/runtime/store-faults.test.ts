@@ -450,7 +450,9 @@ describe('a store that does not open', () => {
     ['any error', Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' }), 'store_unavailable'],
   ])('tells everybody why (%s), and can still be shut down', async (_, error, code) => {
     const { runtime, memory, refused, run, problems } = one({
-      prepare: (store) => void (store.onOpen = () => Promise.reject(error)),
+      prepare: (store) => {
+        store.onOpen = () => Promise.reject(error)
+      },
     })
     const worker = runtime.spawnWorker({ handlers: { x: () => 1 } })
     for (const call of [
@@ -484,7 +486,11 @@ describe('a store that does not open', () => {
   })
 
   test('and never says so can be shut down; who waits is told', async () => {
-    const { runtime, memory, refused, run } = one({ prepare: (store) => void (store.onOpen = () => new Promise(() => {})) })
+    const { runtime, memory, refused, run } = one({
+      prepare: (store) => {
+        store.onOpen = () => new Promise(() => {})
+      },
+    })
     const worker = runtime.spawnWorker({ handlers: { x: () => 1 } })
     const waiting = [runtime.ready(), runtime.submit({ type: 'x' }), memory.set('a', 1)].map((call) =>
       (call as Promise<unknown>).catch((error: unknown) => error),
@@ -499,7 +505,9 @@ describe('a store that does not open', () => {
   test('before the shutdown, but after it: who waits is told', async () => {
     const opening: (() => void)[] = []
     const { runtime, memory, run, clock } = one({
-      prepare: (store) => void (store.onOpen = () => new Promise<void>((resolve) => opening.push(resolve))),
+      prepare: (store) => {
+        store.onOpen = () => new Promise<void>((resolve) => opening.push(resolve))
+      },
     })
     const waiting = [runtime.ready(), runtime.submit({ type: 'x' }), memory.set('a', 1)].map((call) =>
       (call as Promise<unknown>).catch((error: unknown) => error),

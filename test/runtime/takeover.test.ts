@@ -114,7 +114,11 @@ describe('a task whose owner stops', () => {
 
   test('of another boot needs no waiting', async () => {
     const { join, run, until, clock } = world()
-    const one = join({ prepare: (_, own) => void (own.bootId = 'boot before') })
+    const one = join({
+      prepare: (_, own) => {
+        own.bootId = 'boot before'
+      },
+    })
     one.runtime.spawnWorker({ handlers: { x: hangs } })
     const task = await run(one.runtime.submit({ id: 'a', type: 'x' }))
     await until(task, 'processing')
@@ -130,9 +134,16 @@ describe('a task whose owner stops', () => {
 describe.each([
   [
     'a store that reaches over the network',
-    (member: Member) => void (member.store.features = { ...member.store.features, reach: 'network' }),
+    (member: Member) => {
+      member.store.features = { ...member.store.features, reach: 'network' }
+    },
   ],
-  ['boots without a name', (member: Member) => void (member.clock.bootId = null)],
+  [
+    'boots without a name',
+    (member: Member) => {
+      member.clock.bootId = null
+    },
+  ],
 ])('with %s', (_, prepare) => {
   test('takeover is by observation: a whole lease of silence, counted from first sight', async () => {
     const { join, run, until, clock } = world()

@@ -13,6 +13,7 @@ import type { Durability, Receipt, Stored, Unit } from '../../ports/store.ts'
 import { encodeEntry } from '../../wire/entry-codec.ts'
 import { freezeEntry } from '../freeze-entry.ts'
 import { abortedError } from '../refusals.ts'
+import { CommitCall, type CommitOptions } from './commit-call.ts'
 import { type FlatItem, type FromThread, flattenWrite, type RefusedUnit, type ToThread } from './protocol.ts'
 
 /**
@@ -54,23 +55,8 @@ export interface CommitterHost {
   restart(): Promise<CommitThread>
 }
 
-export interface CommitOptions {
-  readonly durability: Durability
-  readonly entryBytesMax: number
-  readonly signal: AbortSignal | undefined
-}
-
-interface Call {
-  readonly receipts: (Receipt | undefined)[]
-  readonly options: CommitOptions
-  left: number
-  error: MemorySyncError | null
-  resolve(receipts: readonly Receipt[]): void
-  reject(error: MemorySyncError): void
-}
-
 interface Waiting {
-  readonly call: Call
+  readonly call: CommitCall
   readonly index: number
   readonly unit: Unit
   /** The unit as the thread takes it. */
@@ -118,8 +104,7 @@ export class Committer {
       return Promise.reject(new MemorySyncError('backpressure', message))
     }
     return new Promise((resolve, reject) => {
-      const receipts: (Receipt | undefined)[] = new Array(units.length)
-      const call: Call = { receipts, options, left: units.length, error: null, resolve, reject }
+      const call = new CommitCall(units.length, options, resolve, reject)
       for (let index = 0; index < units.length; index++) this.#enqueue(call, index, units[index] as Unit)
       this.#schedule()
     })
@@ -162,7 +147,7 @@ export class Committer {
     this.#afterAnswer()
   }
 
-  #enqueue(call: Call, index: number, unit: Unit): void {
+  #enqueue(call: CommitCall, index: number, unit: Unit): void {
     const items: FlatItem[] = []
     let bytes = 0
     try {
@@ -174,7 +159,7 @@ export class Committer {
       }
     } catch (cause) {
       const message = 'a unit must be a list of writes { key, entry, condition, guard? }'
-      this.#settleUnit(call, index, { type: 'failed', error: MemorySyncError.from(cause, 'invalid_value', message) })
+      call.settle(index, { type: 'failed', error: MemorySyncError.from(cause, 'invalid_value', message) })
       return
     }
     this.#waiting.push({ call, index, unit, items, bytes })
@@ -260,7 +245,7 @@ export class Committer {
     if (after > before) this.#host.onCommitted(before, after, changes)
     for (let index = 0; index < chunk.units.length; index++) {
       const { call, index: place } = chunk.units[index] as Waiting
-      this.#settleUnit(call, place, this.#receiptOf(results[index], call.options.durability))
+      call.settle(place, this.#receiptOf(results[index], call.options.durability))
     }
   }
 
@@ -285,20 +270,7 @@ export class Committer {
   }
 
   #fail(units: readonly Waiting[], error: MemorySyncError): void {
-    for (const { call, index } of units) {
-      call.error = error
-      this.#settleUnit(call, index, { type: 'failed', error })
-    }
-  }
-
-  #settleUnit(call: Call, index: number, receipt: Receipt): void {
-    call.receipts[index] = receipt
-    if (--call.left > 0) return
-    const receipts = call.receipts as Receipt[]
-    // A call whose units went in several chunks may know of some of them: then it tells.
-    const { error } = call
-    if (error !== null && receipts.every((one) => one.type === 'failed' && one.error === error)) call.reject(error)
-    else call.resolve(receipts)
+    for (const { call, index } of units) call.fail(index, error)
   }
 
   /** Nobody waits for ever: what was sent is unknown, what was not is refused, and so is what comes until the thread answers. */

@@ -159,17 +159,26 @@ export class OpenDirectory {
       return true
     }
     this.#isLookDue = false
-    const head = this.reader.head()
-    if (head > this.feed.head) this.#catchUp(head)
+    try {
+      const head = this.reader.head()
+      if (head > this.feed.head) this.#catchUp(head)
+    } catch (error) {
+      // A look is called from the event loop: nobody could catch it there, and another look follows.
+      this.#logger.error('the store cannot be read to see what others committed', { path: this.path, error })
+    }
     return true
   }
 
   /** Reads the log once for all live watches. */
   #catchUp(target: number): void {
-    for (let pages = 0; this.feed.head < target && pages < catchUpPagesMax; pages++) {
-      const page = this.reader.log(this.feed.head, (key) => this.feed.isWanted(key))
-      if (page === null || page.through === this.feed.head) break
-      this.feed.publish(this.feed.head + 1, page.through, page.changes)
+    try {
+      for (let pages = 0; this.feed.head < target && pages < catchUpPagesMax; pages++) {
+        const page = this.reader.log(this.feed.head, (key) => this.feed.isWanted(key))
+        if (page === null || page.through === this.feed.head) break
+        this.feed.publish(this.feed.head + 1, page.through, page.changes)
+      }
+    } catch (error) {
+      this.#logger.error('the log of changes cannot be read', { path: this.path, error })
     }
     // A gap: each live watch goes back to the log, and learns there what can be told.
     if (this.feed.head < target) this.feed.publish(this.feed.head + 2, target, [])

@@ -12,6 +12,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Stored } from '../../ports/store.ts'
 import { decodeEntry } from '../../wire/entry-codec.ts'
+import { keyFault } from '../key-fault.ts'
 import type { FeedSource, LogPage, Page } from '../watch-cursor.ts'
 import { entriesDatabase, environmentOptions, headRecord, logDatabase, logEnd } from './format.ts'
 
@@ -45,6 +46,8 @@ export class FileReader implements FeedSource {
 
   /** @throws `corrupt` for a record that is no entry. */
   get(key: string): Stored | null {
+    // lmdb throws for what it could never hold.
+    if (keyFault(key) !== null) return null
     this.#refresh()
     const text = this.#entries.get(key)
     return text === undefined ? null : this.decode(key, text, this.#versionOfLast())

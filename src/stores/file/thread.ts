@@ -6,12 +6,14 @@
  * - T1 an answer is sent after the transaction is committed, never before
  * - T2 revisions continue from the head found inside the transaction, whoever wrote it
  */
+import { closeSync, fdatasyncSync, openSync } from 'node:fs'
+import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { ABORT, type Database, getLastVersion, open, type RootDatabase } from 'lmdb'
 import type { Entry } from '../../domain/entry.ts'
 import { type ErrorCode, messageOf } from '../../domain/errors.ts'
 import { judgeUnit, type Look, type Refusal } from '../judge.ts'
-import { entriesDatabase, environmentOptions, headRecord, logDatabase } from './format.ts'
+import { dataFile, entriesDatabase, environmentOptions, headRecord, logDatabase } from './format.ts'
 import {
   type CrashPoint,
   type FlatItem,
@@ -30,6 +32,9 @@ const trimEveryChanges = 256
 /** At most this many records at once; the rest next time. */
 const trimRecordsMax = 1024
 
+/** lmdb itself looks for readers that died at the opening only. Costs some microseconds. */
+const readerCheckTransactions = 1000
+
 /** lmdb's flags of a transaction: commit in this call; and do not wait until the root itself is on disk, only its pages. */
 const synchronousCommit = 0x02
 const withoutRootSync = 0x40000
@@ -44,6 +49,7 @@ class Thread implements Look {
   #trimmedAt = 0
   #dyingAt: CrashPoint | null = null
   #isCommitting = false
+  #transactions = 0
 
   constructor() {
     this.#root = open<string, string>({ ...environmentOptions, path: directory })
@@ -63,11 +69,24 @@ class Thread implements Look {
         }
         break
       case 'close':
+        this.#flush()
         void this.#root.close().then(() => port?.close())
         break
       case 'die':
         if (message.when === 'now') process.exit(1)
         this.#dyingAt = message.when
+    }
+  }
+
+  /** The root of the last transaction is in the system's cache only (`withoutRootSync`): a store that was closed is on disk. */
+  #flush(): void {
+    if (this.#transactions === 0) return
+    try {
+      const file = openSync(join(directory, dataFile), 'r+')
+      fdatasyncSync(file)
+      closeSync(file)
+    } catch {
+      // It is as safe as it was: process crashes it survives.
     }
   }
 
@@ -92,6 +111,8 @@ class Thread implements Look {
     }
     if (this.#dyingAt === 'after-commit') process.exit(1)
     if (answer !== undefined) send(answer)
+    // Killed processes leave snapshots behind, whose pages could never be used again.
+    if (++this.#transactions % readerCheckTransactions === 0) this.#root.readerCheck()
   }
 
   #write(id: number, items: readonly FlatItem[], nowMs: number): Extract<FromThread, { type: 'receipts' }> {
@@ -114,7 +135,7 @@ class Thread implements Look {
   }
 
   #writeUnit(unit: readonly TextWrite[], first: number, keys: (string | null)[], nowMs: number): number | RefusedUnit {
-    const refusal = judgeUnit(unit, this, nowMs)
+    const refusal = this.#judge(unit, nowMs)
     if (refusal !== null) return this.#refused(refusal)
     let revision = first
     for (const { key, entry } of unit) {
@@ -128,6 +149,15 @@ class Thread implements Look {
       revision++
     }
     return first
+  }
+
+  /** A unit that cannot be judged is refused by itself: it must not take the others of its transaction with it. */
+  #judge(unit: readonly TextWrite[], nowMs: number): Refusal | null {
+    try {
+      return judgeUnit(unit, this, nowMs)
+    } catch (error) {
+      return { type: 'failed', code: 'invalid_value', message: `the unit cannot be judged: ${messageOf(error)}` }
+    }
   }
 
   #refused(refusal: Refusal): RefusedUnit {

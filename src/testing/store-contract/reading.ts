@@ -72,6 +72,8 @@ export const readingCases = [
       assertFailed(await commit(store, put(`${long}ab`, 4)), 'invalid_key')
       assertFailed(await commit(store, put(`${wide}a`, 4)), 'invalid_key')
       assertFailed(await commit(store, put('', 4)), 'invalid_key')
+      assertFailed(await commit(store, put('line\nbreak', 4)), 'invalid_key')
+      assertFailed(await commit(store, put('lone\ud800', 4)), 'invalid_key')
       assert.equal(await store.get(`${long}ab`), null)
     },
   ),

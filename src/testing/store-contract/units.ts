@@ -115,6 +115,25 @@ export const unitCases = [
     assert.equal(await store.get('b'), null)
   }),
 
+  contractCase('a malformed unit is refused by itself; its neighbours take effect', cas, async (store) => {
+    const overlong = 'k'.repeat(3000)
+    const receipts = await store.commit([
+      [put('a', 1)],
+      [put(overlong, 1)],
+      [put('b', 1, { type: 'none' }, { scope: overlong, epoch: 1, incarnation: 'i' })],
+      [put('c', 1, JSON.parse('{"type":"sometimes"}'))],
+      [put('a', 2, JSON.parse('{"type":"causal"}'))],
+      [put('e', 1)],
+    ])
+    revisionOf(receipts[0])
+    revisionOf(receipts[5])
+    assertFailed(receipts[1], 'invalid_key')
+    assertFailed(receipts[2], 'invalid_key')
+    assertFailed(receipts[3], 'invalid_value')
+    assertFailed(receipts[4], 'invalid_value')
+    assert.equal(await store.get(overlong), null)
+  }),
+
   contractCase('a large unit takes effect whole', atomic, async (store) => {
     const unit: Unit = Array.from({ length: 1000 }, (_, index) => put(`k${index}`, index))
     const revision = await committed(store, ...unit)
