@@ -8,7 +8,7 @@
  * - B3 nothing is dropped: a full buffer says so and the caller waits or is refused
  */
 import { isTombstone } from './entry.ts'
-import type { Unit, Write } from './write.ts'
+import type { Guard, Unit, Write } from './write.ts'
 
 export const bufferedUnitsMax = 10_000
 export const bufferedBytesMax = 64 * 1024 * 1024
@@ -78,23 +78,22 @@ export class WriteBuffer<Reply> {
   take(countMax: number, bytesMax: number, urgentOnly = false): BufferedUnit<Reply>[] {
     const taken: BufferedUnit<Reply>[] = []
     const skipped: BufferedUnit<Reply>[] = []
-    let blocked: Set<string> | null = null
+    const blocked = new Set<string>()
     let bytes = 0
     let at = this.#head
-    const end = Math.min(this.#queue.length, at + countMax * lookAheadFactor)
+    // Urgent units are rare and may lie behind everything; others are not looked for that far.
+    const end = urgentOnly ? this.#queue.length : Math.min(this.#queue.length, at + countMax * lookAheadFactor)
     for (; at < end && taken.length < countMax; at++) {
       const buffered = this.#queue[at] as BufferedUnit<Reply>
       const isBlocked =
-        (urgentOnly && !buffered.urgent) ||
-        buffered.unit.some(({ key }) => this.#inFlight.has(key) || (blocked?.has(key) ?? false))
+        (urgentOnly && !buffered.urgent) || buffered.unit.some(({ key }) => this.#inFlight.has(key) || blocked.has(key))
+      if (!isBlocked && taken.length > 0 && bytes + buffered.bytes > bytesMax) break
+      // Whatever comes later for these keys must stay behind it, sent or not.
+      for (const { key } of buffered.unit) blocked.add(key)
       if (isBlocked) {
-        // Whatever comes later for these keys must stay behind it.
-        blocked ??= new Set()
-        for (const { key } of buffered.unit) blocked.add(key)
         skipped.push(buffered)
         continue
       }
-      if (taken.length > 0 && bytes + buffered.bytes > bytesMax) break
       bytes += buffered.bytes
       taken.push(buffered)
     }
@@ -162,13 +161,18 @@ export class WriteBuffer<Reply> {
 
 function coalesce<Reply>(before: BufferedUnit<Reply>, next: Write): Write | null {
   const previous = before.unit[0] as Write
-  if (before.unit.length !== 1 || before.urgent || previous.key !== next.key) return null
+  // One that was sent and came back may have been written: it must stay what it was.
+  if (before.unit.length !== 1 || before.urgent || before.sends > 0 || previous.key !== next.key) return null
   if (!isPlain(previous) || !isPlain(next) || previous.condition.type !== next.condition.type) return null
   if (previous.entry === null || next.entry === null) return null
   if (isTombstone(previous.entry) || isTombstone(next.entry)) return null
-  if (previous.guard?.scope !== next.guard?.scope || previous.guard?.epoch !== next.guard?.epoch) return null
+  if (!isSameGuard(previous.guard, next.guard)) return null
   // The later write had seen the earlier one, the store has not: it is judged by what the earlier one had seen.
   return { ...next, condition: previous.condition }
+}
+
+function isSameGuard(a: Guard | undefined, b: Guard | undefined): boolean {
+  return a?.scope === b?.scope && a?.epoch === b?.epoch && a?.incarnation === b?.incarnation
 }
 
 function isPlain(write: Write): boolean {

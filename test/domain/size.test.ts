@@ -21,7 +21,7 @@ test.each<[string, Json]>([
   ['characters of three bytes', '€'.repeat(100)],
   ['lone surrogates', '\ud800'.repeat(100)],
   ['quotes and backslashes', '"\\'.repeat(100)],
-  ['long numbers', [-Number.MAX_VALUE, 5e-324, -1.2345678901234567e-300, 2 ** 53]],
+  ['long numbers', [-Number.MAX_VALUE, 5e-324, -1.25e-300, 2 ** 53]],
   ['nothing', [null, true, false, '', {}, []]],
   ['odd members', { '': 1, '\u0000': 2, __proto__: null, '"': { '😀': [] } }],
 ])('is never less for %s', (_, value) => {
