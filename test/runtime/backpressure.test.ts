@@ -98,7 +98,7 @@ describe('with a store that hangs', () => {
     await run(Promise.all(calls), 1000)
     expect([...codes.values()].reduce((sum, count) => sum + count, 0)).toBe(callsMade)
     expect([...codes.keys()].toSorted()).toEqual(['closed', 'unflushed'])
-    store.releaseHung()
+    store.faults.release()
     await clock.advance(10)
   })
 })

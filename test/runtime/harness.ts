@@ -22,17 +22,18 @@ import { checkRuntimeOptions, type RuntimeOptions } from '../../src/runtime/opti
 import { Runtime } from '../../src/runtime/runtime.ts'
 import type { TaskHandle } from '../../src/runtime/tasks.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { type FaultyStore, faultyStore } from '../../src/testing/faulty-store.ts'
 import { createSeededRandom } from '../../src/testing/seeded-random.ts'
 import { createVirtualClock, type VirtualClock } from '../../src/testing/virtual-clock.ts'
 
-/** What becomes of one commit: `lost-reply` is applied and then rejects, `hang` is applied when the gate opens, if ever. */
-export type CommitFate = 'pass' | 'unavailable' | 'lost-reply' | 'hang' | 'throw'
+/** What becomes of one commit: a fault of the scripted store, or an error that no store of ours would throw. */
+export type CommitFate = 'pass' | 'fail' | 'lose-reply' | 'hang' | 'throw'
 
-/** A handle of the shared store that does as the test says. */
+/** A handle of the shared store that does as the test says: scripted faults, and a process that stops in the middle of a call. */
 export class TestStore implements Store {
   readonly url: string
   features: StoreFeatures
-  /** Asked before each commit, with what it would write. */
+  /** Asked before each commit, with what it would write. What hangs goes its way at `faults.release()`, as late as that is. */
   commitFate: (units: readonly Unit[]) => CommitFate = () => 'pass'
   /** Milliseconds that a commit takes. */
   commitMs = 0
@@ -42,18 +43,19 @@ export class TestStore implements Store {
   onOpen: () => Promise<void> = async () => {}
   /** Changes what a watch yields. */
   onFeed: (item: FeedItem) => FeedItem = (item) => item
-  commits = 0
   isClosed = false
-  readonly #inner: Store
-  readonly #clock: Clock
-  readonly #watches = new Set<AbortController>()
-  #hung: (() => void)[] = []
+  readonly faults: FaultyStore
+  #fate: CommitFate = 'pass'
   #gate: Promise<void> | null = null
   #openGate: () => void = () => {}
 
   constructor(inner: Store, clock: Clock) {
-    this.#inner = inner
-    this.#clock = clock
+    this.faults = faultyStore(inner, { clock })
+    this.faults.during(({ operation }) => {
+      if (operation !== 'commit') return null
+      if (this.#fate === 'pass' || this.#fate === 'throw') return this.commitMs > 0 ? { delayMs: this.commitMs } : null
+      return this.#fate
+    })
     this.url = inner.url
     this.features = inner.features
   }
@@ -70,25 +72,15 @@ export class TestStore implements Store {
     this.#openGate()
   }
 
-  /** Commits that hang are applied now. */
-  releaseHung(): void {
-    for (const release of this.#hung.splice(0)) release()
-  }
-
-  /** Every watch breaks. */
-  dropWatches(): void {
-    for (const watch of [...this.#watches]) watch.abort(new MemorySyncError('store_unavailable', 'the connection was cut'))
-  }
-
   async open(): Promise<void> {
     await this.onOpen()
-    await this.#inner.open()
+    await this.faults.open()
   }
 
   async get(key: string, options?: ReadOptions): Promise<Stored | null> {
     if (this.#gate !== null) await this.#gate
     this.onGet(key)
-    const stored = await this.#inner.get(key, options)
+    const stored = await this.faults.get(key, options)
     if (this.#gate !== null) await this.#gate
     return stored
   }
@@ -96,53 +88,38 @@ export class TestStore implements Store {
   async *list(pattern: string, options?: ListOptions): AsyncGenerator<Stored> {
     if (this.#gate !== null) await this.#gate
     this.onGet(pattern)
-    for await (const stored of this.#inner.list(pattern, options)) {
+    for await (const stored of this.faults.list(pattern, options)) {
       if (this.#gate !== null) await this.#gate
       yield stored
     }
   }
 
   async commit(units: readonly Unit[], options?: ReadOptions): Promise<readonly Receipt[]> {
-    this.commits++
     if (this.#gate !== null) await this.#gate
     const fate = this.commitFate(units)
-    if (fate === 'unavailable') throw new MemorySyncError('store_unavailable', 'the store is down')
     if (fate === 'throw') throw new Error('ECONNRESET')
-    if (fate === 'hang') await new Promise<void>((resolve) => this.#hung.push(resolve))
-    if (this.commitMs > 0) await new Promise<void>((resolve) => this.#clock.setTimer(this.commitMs, resolve))
-    // Not the caller's signal: what has left for the store cannot be called back.
-    const receipts = await this.#inner.commit(units, fate === 'pass' ? options : {})
-    if (fate === 'lost-reply') throw new MemorySyncError('unknown_outcome', 'the reply was lost')
+    this.#fate = fate
+    // Without the caller's signal: what has left for the store cannot be called back.
+    const receipts = await this.faults.commit(units, fate === 'pass' ? options : {})
     if (this.#gate !== null) await this.#gate
     return receipts
   }
 
   async *watch(pattern: string, options: WatchOptions = {}): AsyncGenerator<FeedItem> {
     this.onWatch()
-    const own = new AbortController()
-    const stop = (): void => own.abort()
-    options.signal?.addEventListener('abort', stop, { once: true })
-    if (options.signal?.aborted === true) stop()
-    this.#watches.add(own)
-    try {
-      for await (const item of this.#inner.watch(pattern, { ...options, signal: own.signal })) {
-        if (this.#gate !== null) await this.#gate
-        yield this.onFeed(item)
-      }
-      if (own.signal.aborted && options.signal?.aborted !== true) throw own.signal.reason
-    } finally {
-      this.#watches.delete(own)
-      options.signal?.removeEventListener('abort', stop)
+    for await (const item of this.faults.watch(pattern, options)) {
+      if (this.#gate !== null) await this.#gate
+      yield this.onFeed(item)
     }
   }
 
   head(options?: ReadOptions): Promise<number> {
-    return this.#inner.head(options)
+    return this.faults.head(options)
   }
 
   async close(): Promise<void> {
     this.isClosed = true
-    await this.#inner.close()
+    await this.faults.close()
   }
 }
 

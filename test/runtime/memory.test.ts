@@ -87,12 +87,12 @@ describe('set and get', () => {
     const calls: Promise<unknown>[] = []
     for (let turn = 1; turn <= 60; turn++) {
       calls.push(turn % 7 === 6 ? memory.delete('x') : memory.set('x', turn))
-      if (turn % 15 === 0) calls.push(...others.map((other) => other.update('x', () => `other ${turn}`)))
+      if (turn % 25 === 0) calls.push(...others.map((other) => other.update('x', () => `other ${turn}`)))
       if (turn % 5 === 0) await clock.advance(7)
     }
     await run(Promise.all(calls))
     await clock.advance(0)
-    expect(seen.length).toBeGreaterThan(3)
+    expect(seen.length).toBeGreaterThan(2)
     expect(seen).toEqual(seen.toSorted((a, b) => a - b))
     expect(seen.at(-1)).toBe(60)
   })

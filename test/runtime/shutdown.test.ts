@@ -187,7 +187,7 @@ describe('shutdown', () => {
       expect(outcome).toMatchObject({ code: 'unflushed', message: expect.stringContaining(`k/${n + 1}`) })
     }
     await leavesNothing({ clock })
-    store.releaseHung()
+    store.faults.release()
     await clock.advance(60_000)
   })
 
@@ -195,7 +195,7 @@ describe('shutdown', () => {
     const { runtime, run, memory, store, clock, until } = one()
     runtime.spawnWorker({ capacity: 3, handlers: { x: (task) => (task.input === 1 ? hangs() : 'done') } })
     await until(await run(runtime.submit({ type: 'x', input: 1 })), 'processing')
-    store.commitFate = () => 'unavailable'
+    store.commitFate = () => 'fail'
     store.onGet = () => {
       throw new Error('gone')
     }
@@ -363,7 +363,7 @@ describe('draining a worker', () => {
     const { runtime, run, store, clock } = one()
     const worker = runtime.spawnWorker({ handlers: { x: hangs } })
     await clock.advance(10)
-    store.commitFate = (units) => (writes('"offline"')(units) ? 'unavailable' : 'pass')
+    store.commitFate = (units) => (writes('"offline"')(units) ? 'fail' : 'pass')
     await run(worker.drain(), 120_000)
   })
 })

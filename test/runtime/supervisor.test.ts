@@ -271,7 +271,7 @@ describe('in a runtime', () => {
     store.commitFate = () => 'pass'
     // The hung one is given up ten seconds later.
     await run(Promise.all([first, second]), 60_000)
-    store.releaseHung()
+    store.faults.release()
     await clock.advance(10)
     expect(await run(memory.get('first'))).toBe(1)
   })
@@ -413,9 +413,9 @@ describe('in a runtime', () => {
     runtime.spawnWorker({ handlers: { x: () => 'done' } })
     await run(runtime.ready())
     runtime.memory.subscribe('a', fails)
-    store.dropWatches()
+    store.faults.dropWatches()
     let failures = 2
-    store.commitFate = () => (failures-- > 0 ? 'unavailable' : 'pass')
+    store.commitFate = () => (failures-- > 0 ? 'fail' : 'pass')
     await run(runtime.memory.set('a', 1))
     await clock.advance(1000)
     const task = await run(runtime.submit({ type: 'x' }))

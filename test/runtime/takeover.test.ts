@@ -201,7 +201,7 @@ describe('renewals', () => {
     })
     const task = await run(two.runtime.submit({ type: 'x' }))
     await until(task, 'processing')
-    one.store.commitFate = () => 'unavailable'
+    one.store.commitFate = () => 'fail'
     const startedMs = clock.monotonicMs()
     expect(await run(aborted.promise)).toMatchObject({ code: 'aborted', message: expect.stringContaining('lease') })
     const tookMs = clock.monotonicMs() - startedMs
@@ -232,7 +232,7 @@ describe('renewals', () => {
     one.store.commitMs = 8000
     one.store.commitFate = (units) => {
       const isRenewal = JSON.stringify(units).includes('"processing"')
-      return isRenewal && renewals++ > 0 ? 'unavailable' : 'pass'
+      return isRenewal && renewals++ > 0 ? 'fail' : 'pass'
     }
     let renewedAtMs = 0
     for (let seconds = 0; seconds < 60 && abortedMs === 0; seconds++) {
@@ -257,7 +257,7 @@ describe('renewals', () => {
     const downFrom = clock.monotonicMs() + 20_000
     one.store.commitFate = () => {
       const now = clock.monotonicMs()
-      return now >= downFrom && now < downFrom + 9000 ? 'unavailable' : 'pass'
+      return now >= downFrom && now < downFrom + 9000 ? 'fail' : 'pass'
     }
     expect(await run(task.result())).toBe('mine')
     expect((await run(task.record()))?.epoch).toBe(1)
