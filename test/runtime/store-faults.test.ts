@@ -81,14 +81,14 @@ describe('a store that is away for a while', () => {
     await run(memory.set('a', 2), 10)
   })
 
-  test('lets what is urgent pass the open circuit', async () => {
+  test('lets what is urgent pass the open circuit, whatever else is waiting', async () => {
     const { store, run, runtime, memory, clock } = one()
     runtime.spawnWorker({ handlers: { x: (task) => wait(clock, 120_000, task.signal).then(() => 'kept') } })
     const task = await run(runtime.submit({ type: 'x' }))
     await clock.advance(100)
     // Only what is not urgent is refused.
     store.commitFate = (units) => (writes('"k/')(units) ? 'fail' : 'pass')
-    const sets = Array.from({ length: 100 }, (_, n) => memory.set(`k/${n}`, n).catch((error: unknown) => error))
+    const sets = Array.from({ length: 2000 }, (_, n) => memory.set(`k/${n}`, n).catch((error: unknown) => error))
     await clock.advance(50_000)
     expect(await run(task.record())).toMatchObject({ status: 'processing', epoch: 1, attempts: 1 })
     expect((await run(runtime.explain(task.id))).leaseLeftMs).toBeGreaterThan(5000)
