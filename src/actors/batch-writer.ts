@@ -145,6 +145,7 @@ export class BatchWriter {
   async #send(units: readonly BufferedUnit<Answer>[]): Promise<void> {
     const answers: [BufferedUnit<Answer>, Receipt][] = []
     const again: BufferedUnit<Answer>[] = []
+    let outage: MemorySyncError | null = null
     try {
       const receipts = await this.#withTimeout((signal) =>
         this.#hands.store.commit(
@@ -165,6 +166,7 @@ export class BatchWriter {
       }
     } catch (thrown) {
       const error = MemorySyncError.from(thrown, 'unknown_outcome')
+      outage = error
       this.#hands.observe('failed')
       this.#hands.report(error)
       for (const buffered of units) {
@@ -180,7 +182,16 @@ export class BatchWriter {
     if (again.length > 0) this.#tell({ type: 'commit.failed', chance: this.#hands.random.next(), ...this.counts })
     else this.#tell({ type: 'commit.settled', ...this.counts })
     for (const [buffered, receipt] of answers) this.#answer(buffered, receipt)
+    if (outage !== null) this.#expire(outage)
     this.#letIn()
+  }
+
+  /** The store has been away for too long: who has waited since then is told, also those whose turn never came. */
+  #expire(error: MemorySyncError): void {
+    for (const buffered of this.#buffer.expire(this.#hands.clock.monotonicMs() - retryForMs)) {
+      this.#unanswered.add(buffered)
+      this.#answer(buffered, failed(this.#asFarAsKnown(buffered, error)))
+    }
   }
 
   async #withTimeout<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {

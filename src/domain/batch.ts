@@ -119,6 +119,20 @@ export class WriteBuffer<Reply> {
     this.#head = 0
   }
 
+  /** Takes out what waits since before `sinceMs`: nobody waits for ever. */
+  expire(sinceMs: number): BufferedUnit<Reply>[] {
+    const isOld = (buffered: BufferedUnit<Reply>): boolean => buffered.sinceMs < sinceMs
+    const expired = this.#queue.slice(this.#head).filter(isOld)
+    if (expired.length === 0) return expired
+    for (const buffered of this.clear()) {
+      if (isOld(buffered)) continue
+      this.#queue.push(buffered)
+      this.#bytes += buffered.bytes
+      for (const { key } of buffered.unit) this.#unsentByKey.set(key, buffered)
+    }
+    return expired
+  }
+
   /** Takes everything unsent out: at the end of a flush deadline. */
   clear(): BufferedUnit<Reply>[] {
     const rest = this.#queue.slice(this.#head)

@@ -187,6 +187,22 @@ describe('the bound', () => {
     expect(buffer.unsent('a')).toBe(null)
   })
 
+  test('expire gives what waits for too long, and keeps the order of the rest', () => {
+    const buffer = new WriteBuffer<number>()
+    const units = [
+      ['a', 5],
+      ['b', 9],
+      ['a', 9],
+      ['c', 3],
+    ] as const
+    for (const [reply, [key, sinceMs]] of units.entries()) buffer.add([write(key, reply, { type: 'absent' })], 10, reply, sinceMs)
+    expect(repliesOf(buffer.expire(6))).toEqual([[0], [3]])
+    expect([buffer.size, buffer.bytes, buffer.pending]).toEqual([2, 20, 2])
+    expect(buffer.expire(6)).toEqual([])
+    expect(buffer.unsent('c')).toBe(null)
+    expect(repliesOf(all(buffer))).toEqual([[1], [2]])
+  })
+
   test('unsent shows the newest write of a key that has not left', () => {
     const buffer = bufferOf([[write('a', 1)], [write('b', 5), write('a', 2)]])
     expect(buffer.unsent('a')).toMatchObject({ entry: { value: 2 } })

@@ -97,7 +97,35 @@ describe('a store that is away for a while', () => {
     await run(Promise.all(sets))
   })
 
-  test('for longer than writes are tried, tells callers why', async () => {
+  test('for longer than writes are tried, tells every caller why, also those whose turn never came', async () => {
+    const { store, run, runtime, memory, clock } = one()
+    await run(runtime.ready())
+    store.commitFate = () => 'fail'
+    const startedMs = clock.monotonicMs()
+    const outcomes: [unknown, number][] = []
+    const calls = [
+      ...Array.from({ length: 300 }, (_, n) => memory.set(`k/${n}`, n)),
+      runtime.submit({ type: 'x' }),
+      memory.update('n', () => 1),
+    ].map((call) =>
+      (call as Promise<unknown>).then(
+        () => outcomes.push(['written', 0]),
+        (error) => outcomes.push([error.code, clock.monotonicMs() - startedMs]),
+      ),
+    )
+    await run(Promise.all(calls), 600_000)
+    expect(outcomes).toHaveLength(302)
+    for (const [code, afterMs] of outcomes) {
+      expect(code).toBe('store_unavailable')
+      expect(afterMs).toBeGreaterThanOrEqual(retryForMs)
+      expect(afterMs).toBeLessThan(retryForMs + 40_000)
+    }
+    // And it is well again as soon as the store is.
+    store.commitFate = () => 'pass'
+    await run(memory.set('a', 'later'), 40_000)
+  })
+
+  test('after that is well again, and says when nobody can know what was written', async () => {
     const { store, run, runtime, memory, clock } = one()
     await run(runtime.ready())
     store.commitFate = () => 'fail'
