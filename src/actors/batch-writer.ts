@@ -9,6 +9,7 @@ import { type BatchWriterEvent, type BufferCounts, batchWriterMachine } from '..
 import { type BufferedUnit, bufferedUnitsMax, WriteBuffer } from '../domain/batch.ts'
 import { isSameWrite } from '../domain/entry.ts'
 import { MemorySyncError } from '../domain/errors.ts'
+import { ShortLivedMap } from '../domain/short-lived-map.ts'
 import type { Unit } from '../domain/write.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
@@ -42,7 +43,7 @@ export interface BatchWriterHands {
 export class BatchWriter {
   readonly #hands: BatchWriterHands
   readonly #buffer = new WriteBuffer<Answer>()
-  readonly #unanswered = new Set<BufferedUnit<Answer>>()
+  readonly #unanswered = new ShortLivedMap<number, BufferedUnit<Answer>>()
   /** Sent at least once without an answer. */
   readonly #uncertain = new WeakSet<BufferedUnit<Answer>>()
   readonly #waitingForRoom: (() => void)[] = []
@@ -133,7 +134,7 @@ export class BatchWriter {
     while (this.#batchesInFlight < inFlightMax) {
       const units = this.#buffer.take(scope === 'probe' ? 1 : batchUnitsMax, batchBytesMax, scope === 'urgent')
       if (units.length === 0) break
-      for (const unit of units) this.#unanswered.add(unit)
+      for (const unit of units) this.#unanswered.set(unit.sequence, unit)
       this.#batchesInFlight++
       void this.#send(units)
     }
@@ -189,7 +190,7 @@ export class BatchWriter {
   /** The store has been away for too long: who has waited since then is told, also those whose turn never came. */
   #expire(error: MemorySyncError): void {
     for (const buffered of this.#buffer.expire(this.#hands.clock.monotonicMs() - retryForMs)) {
-      this.#unanswered.add(buffered)
+      this.#unanswered.set(buffered.sequence, buffered)
       this.#answer(buffered, failed(this.#asFarAsKnown(buffered, error)))
     }
   }
@@ -217,7 +218,7 @@ export class BatchWriter {
   }
 
   #answer(buffered: BufferedUnit<Answer>, receipt: Receipt): void {
-    if (!this.#unanswered.delete(buffered)) return
+    if (!this.#unanswered.delete(buffered.sequence)) return
     const isUncertain = this.#uncertain.has(buffered)
     for (const answer of buffered.replies) answer(receipt, isUncertain)
   }
@@ -225,9 +226,9 @@ export class BatchWriter {
   #giveUp(afterMs: number): void {
     this.#isStopped = true
     this.#linger?.cancel()
-    const left = [...this.#unanswered, ...this.#buffer.clear()]
+    const left = [...this.#unanswered.values(), ...this.#buffer.clear()]
     for (const buffered of left) {
-      this.#unanswered.add(buffered)
+      this.#unanswered.set(buffered.sequence, buffered)
       const keys = buffered.unit.map((write) => write.key).join(', ')
       this.#answer(buffered, failed(new MemorySyncError('unflushed', `not written within ${afterMs} ms: ${keys}`)))
     }

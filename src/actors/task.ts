@@ -11,6 +11,8 @@ import { compileChart } from './compiled-chart.ts'
 import type { Remember, WriteOutcome } from './outcome.ts'
 
 export interface TaskRef {
+  /** Its address. */
+  readonly id: string
   send(event: TaskEvent): void
 }
 

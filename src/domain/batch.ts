@@ -8,6 +8,7 @@
  * - B3 nothing is dropped: a full buffer says so and the caller waits or is refused
  */
 import { isTombstone } from './entry.ts'
+import { ShortLivedMap } from './short-lived-map.ts'
 import type { Guard, Unit, Write } from './write.ts'
 
 export const bufferedUnitsMax = 10_000
@@ -16,6 +17,8 @@ export const bufferedBytesMax = 64 * 1024 * 1024
 const lookAheadFactor = 8
 
 export interface BufferedUnit<Reply> {
+  /** Its number among all that were buffered. */
+  readonly sequence: number
   unit: Unit
   bytes: number
   /** Everybody who waits for the receipt: one, or more after coalescing. */
@@ -32,9 +35,10 @@ export class WriteBuffer<Reply> {
   #queue: BufferedUnit<Reply>[] = []
   #head = 0
   #bytes = 0
-  readonly #inFlight = new Set<string>()
-  readonly #unsentByKey = new Map<string, BufferedUnit<Reply>>()
+  readonly #inFlight = new ShortLivedMap<string, true>()
+  readonly #unsentByKey = new ShortLivedMap<string, BufferedUnit<Reply>>()
   #inFlightUnits = 0
+  #sequence = 0
 
   /** Units buffered and not in flight. */
   get size(): number {
@@ -68,7 +72,7 @@ export class WriteBuffer<Reply> {
         return
       }
     }
-    const buffered: BufferedUnit<Reply> = { unit, bytes, replies: [reply], sends: 0, sinceMs, urgent }
+    const buffered: BufferedUnit<Reply> = { sequence: ++this.#sequence, unit, bytes, replies: [reply], sends: 0, sinceMs, urgent }
     this.#queue.push(buffered)
     this.#bytes += bytes
     for (const { key } of unit) this.#unsentByKey.set(key, buffered)
@@ -153,7 +157,7 @@ export class WriteBuffer<Reply> {
     this.#inFlightUnits++
     this.#bytes -= buffered.bytes
     for (const { key } of buffered.unit) {
-      this.#inFlight.add(key)
+      this.#inFlight.set(key, true)
       if (this.#unsentByKey.get(key) === buffered) this.#unsentByKey.delete(key)
     }
   }

@@ -10,6 +10,7 @@ import { type Json, toJson } from '../domain/json.ts'
 import { assertKey, type Keys } from '../domain/key.ts'
 import type { Lease } from '../domain/lease.ts'
 
+import { ShortLivedMap } from '../domain/short-lived-map.ts'
 import type { TaskFault, TaskRecord } from '../domain/task-record.ts'
 import { always, type Intent } from '../domain/write.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
@@ -77,9 +78,9 @@ interface Run {
 
 export class HandlerRunner {
   readonly #options: HandlerRunnerOptions
-  readonly #runByTask = new Map<TaskRef, Run>()
-  /** Ended ones too: a chart leaves `processing` before it aborts the handler. */
-  readonly #lastRunByTask = new WeakMap<TaskRef, Run>()
+  readonly #runByTask = new ShortLivedMap<string, Run>()
+  /** A chart leaves `processing` before it aborts the handler, in one transition. A weak map of runs would cost far more. */
+  #justEnded: Run | null = null
   #isDrained = false
   #renewalTimer: Timer | null = null
 
@@ -108,8 +109,7 @@ export class HandlerRunner {
       heldSinceMs,
       isOver: false,
     }
-    this.#runByTask.set(task, run)
-    this.#lastRunByTask.set(task, run)
+    this.#runByTask.set(task.id, run)
     if (this.#isDrained) {
       // Claimed while the runtime was shutting down: given back before it begins.
       queueMicrotask(() => task.send({ type: 'drain.elapsed', now: this.#options.now() }))
@@ -127,18 +127,19 @@ export class HandlerRunner {
   }
 
   abort(task: TaskRef, reason: string): void {
-    const run = this.#lastRunByTask.get(task)
-    if (run === undefined) return
+    const run = this.#runByTask.get(task.id) ?? this.#justEnded
+    if (run?.task !== task) return
     run.abortedBy ??= new MemorySyncError('aborted', `task ${run.record.id} was aborted: ${reason}`)
     run.abort?.abort(run.abortedBy)
   }
 
   end(task: TaskRef): void {
-    const run = this.#runByTask.get(task)
+    const run = this.#runByTask.get(task.id)
     if (run === undefined) return
     run.isOver = true
     run.timeout?.cancel()
-    this.#runByTask.delete(task)
+    this.#runByTask.delete(task.id)
+    this.#justEnded = run
     if (this.#runByTask.size === 0) {
       this.#renewalTimer?.cancel()
       this.#renewalTimer = null
@@ -147,20 +148,20 @@ export class HandlerRunner {
 
   /** A renewal of a task was committed, which was sent at that time. */
   renewed(task: TaskRef, sentMs: number): void {
-    const run = this.#runByTask.get(task)
+    const run = this.#runByTask.get(task.id)
     if (run !== undefined) run.heldSinceMs = Math.max(run.heldSinceMs, sentMs)
   }
 
   /** Aborts what runs. */
   abortAll(reason: string): void {
-    for (const task of [...this.#runByTask.keys()]) this.abort(task, reason)
+    for (const { task } of [...this.#runByTask.values()]) this.abort(task, reason)
   }
 
   /** What still runs goes back to the queue, and so does what would start from now on. */
   handBackAll(): void {
     this.#isDrained = true
     const now = this.#options.now()
-    for (const task of [...this.#runByTask.keys()]) task.send({ type: 'drain.elapsed', now })
+    for (const { task } of [...this.#runByTask.values()]) task.send({ type: 'drain.elapsed', now })
   }
 
   async #run(run: Run, handler: Handler): Promise<void> {

@@ -9,6 +9,7 @@
 import type { Moment } from '../domain/deadline.ts'
 import { deadlineLeftMs } from '../domain/deadline.ts'
 import { Heap, type HeapItem } from '../domain/heap.ts'
+import { ShortLivedMap } from '../domain/short-lived-map.ts'
 import { compareInQueue, isEnded, type TaskRecord } from '../domain/task-record.ts'
 
 export const readyMax = 10_000
@@ -31,10 +32,10 @@ export interface QueuedTask extends HeapItem {
 }
 
 export class QueueView {
-  readonly #taskById = new Map<string, QueuedTask>()
-  readonly #readyByType = new Map<string | null, QueuedTask[]>()
+  readonly #taskById = new ShortLivedMap<string, QueuedTask>()
+  readonly #readyByType = new ShortLivedMap<string | null, QueuedTask[]>()
   readonly #timed = new Heap<QueuedTask>((a, b) => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.id < b.id))
-  readonly #dependents = new Map<string, Set<string>>()
+  readonly #dependents = new ShortLivedMap<string, Set<string>>()
   #ready = 0
   #blocked = 0
   /** Types of which some ready tasks did not fit. */
@@ -249,9 +250,12 @@ export class QueueView {
   #removeReady(task: QueuedTask): void {
     const tasks = this.#readyByType.get(task.type)
     if (tasks === undefined) return
-    const index = tasks.at(-1) === task ? tasks.length - 1 : tasks.indexOf(task)
-    if (index === -1) return
-    tasks.splice(index, 1)
+    if (tasks.at(-1) === task) tasks.pop()
+    else {
+      const index = tasks.indexOf(task)
+      if (index === -1) return
+      tasks.splice(index, 1)
+    }
     if (tasks.length === 0) this.#readyByType.delete(task.type)
     this.#ready--
   }

@@ -18,6 +18,7 @@ import {
 } from 'xstate'
 import { xstateClock } from '../actors/xstate-clock.ts'
 import { MemorySyncError, messageOf } from '../domain/errors.ts'
+import { ShortLivedMap } from '../domain/short-lived-map.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Post, PostEvent } from '../ports/post.ts'
 
@@ -67,7 +68,7 @@ const errorType = 'xstate.error.actor.'
 
 export class Supervisor implements Post {
   readonly #options: SupervisorOptions
-  readonly #children = new Map<string, Child>()
+  readonly #children = new ShortLivedMap<string, Child>()
   readonly #deadLetters: DeadLetter[] = []
   readonly #root
   #stopActor: (actor: AnyActorRef) => void = () => {}
@@ -83,6 +84,8 @@ export class Supervisor implements Post {
       return state
     }, null)
     this.#root = createActor(logic, { id: 'runtime', clock: xstateClock(options.clock) })
+    // A list of its actors that XState keeps and never reads; see `ShortLivedMap` for what it would cost.
+    Object.assign(this.#root.system, { _register: (sessionId: string) => sessionId })
     this.#root.subscribe({ error: (thrown) => options.report(MemorySyncError.from(thrown, 'corrupt')) })
     this.#root.start()
     this.#root.send({ type: 'supervisor.ready' })

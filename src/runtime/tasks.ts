@@ -10,6 +10,7 @@ import { isTombstone } from '../domain/entry.ts'
 import { MemorySyncError, quote } from '../domain/errors.ts'
 import type { Json } from '../domain/json.ts'
 import { assertId, type Keys } from '../domain/key.ts'
+import { ShortLivedMap } from '../domain/short-lived-map.ts'
 import { cancelAsked, isEnded, replayed, type TaskRecord } from '../domain/task-record.ts'
 import { emptyVersion } from '../domain/version-vector.ts'
 import { always, type Intent, ifAbsent } from '../domain/write.ts'
@@ -79,7 +80,7 @@ export interface TasksHands extends SpecHands {
 
 export class Tasks {
   readonly #hands: TasksHands
-  readonly #waiters = new Map<string, Set<Waiter>>()
+  readonly #waiters = new ShortLivedMap<string, Set<Waiter>>()
 
   constructor(hands: TasksHands) {
     this.#hands = hands
