@@ -16,6 +16,7 @@ import { isTombstone } from '../domain/entry.ts'
 import { MemorySyncError, messageOf } from '../domain/errors.ts'
 import type { Keys } from '../domain/key.ts'
 import { LeaseObserver, leaseLeftMs } from '../domain/lease.ts'
+import { ShortLivedMap } from '../domain/short-lived-map.ts'
 import { isEnded, type TaskRecord } from '../domain/task-record.ts'
 import type { Intent } from '../domain/write.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
@@ -66,6 +67,8 @@ export class Dispatcher {
   readonly #slots = new Map<string, WorkerSlot>()
   readonly #slotByTask = new Map<string, WorkerSlot>()
   readonly #observer = new LeaseObserver()
+  /** Records of this turn that are in the view: claimed at once, they need not be read again. The view itself keeps none. */
+  readonly #fresh = new ShortLivedMap<string, SeenRecord>()
   #state: 'off' | 'on' | 'stopping' = 'off'
   #isScanning = false
   /** Claims that may be made before the scan that goes on has ended: of tasks that come before all that it may find. */
@@ -246,7 +249,10 @@ export class Dispatcher {
     const leaseMs = seen.record.status === 'processing' ? this.leaseLeftMs(seen) : 0
     const task = this.#view.put(seen.record, seen.revision, this.#hands.now(), leaseMs)
     if (task === undefined) return
-    if (task.place === 'ready') this.schedule()
+    if (task.place === 'ready') {
+      if (this.#fresh.size < claimsPerTurnMax) this.#fresh.set(task.id, seen)
+      this.schedule()
+    }
     else if (task.place === 'timed') this.#arm()
     else void this.#checkDependencies(task)
   }
@@ -323,6 +329,11 @@ export class Dispatcher {
 
   #dispatch(): void {
     this.#isScheduled = false
+    this.#claimReady()
+    if (this.#fresh.size > 0) this.#fresh.clear()
+  }
+
+  #claimReady(): void {
     if (this.#state !== 'on') return
     for (;;) {
       if (this.#isScanning && this.#claimsWhileScanning <= 0) return
@@ -401,8 +412,7 @@ export class Dispatcher {
   async #host(slot: WorkerSlot, task: QueuedTask): Promise<void> {
     const key = this.#hands.keys.task(task.id, 'record')
     try {
-      const stored = await this.#hands.store.get(key)
-      const seen = stored === null || isTombstone(stored.entry) ? null : seenRecord(stored)
+      const seen = this.#freshOf(task) ?? (await this.#read(key))
       if (seen === null || seen.record.status !== 'pending' || this.#state !== 'on') {
         this.#slotByTask.delete(task.id)
         this.#release(slot)
@@ -427,6 +437,16 @@ export class Dispatcher {
       )
       this.taskEnded(task.id, 'lost')
     }
+  }
+
+  #freshOf(task: QueuedTask): SeenRecord | undefined {
+    const seen = this.#fresh.get(task.id)
+    return seen?.revision === task.revision ? seen : undefined
+  }
+
+  async #read(key: string): Promise<SeenRecord | null> {
+    const stored = await this.#hands.store.get(key)
+    return stored === null || isTombstone(stored.entry) ? null : seenRecord(stored)
   }
 
   #tellClaim(actor: Actor<DispatcherHands['taskLogic']>, slot: WorkerSlot): void {

@@ -23,6 +23,8 @@ import { recordOf, type SpecHands, type TaskSpec } from './task-spec.ts'
 
 /** Records read to find a cycle among dependencies; a graph beyond it is not searched further. */
 export const cycleSearchMax = 1000
+/** Submitted tasks remembered as not ended; of others the record is read when somebody begins to wait. */
+const openMax = 10_000
 /** Compare-and-set rounds of a request to cancel or to replay. */
 const roundsMax = 16
 
@@ -80,6 +82,8 @@ export interface TasksHands extends SpecHands {
 
 export class Tasks {
   readonly #hands: TasksHands
+  /** Tasks submitted here of which the feed has not told an end: nobody who waits for one need read its record. */
+  readonly #open = new ShortLivedMap<string, true>()
   readonly #waiters = new ShortLivedMap<string, Set<Waiter>>()
 
   constructor(hands: TasksHands) {
@@ -92,10 +96,13 @@ export class Tasks {
     await this.#hands.ready()
     if (record.dependsOn !== undefined) await this.#refuseCycles(record)
     for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
+    // Before the write: its end may be told before this call goes on.
+    if (this.#open.size < openMax) this.#open.set(record.id, true)
     const outcome = await this.#write([
       { key: this.#hands.keys.task(record.id, 'record'), value: record, condition: ifAbsent, context: emptyVersion },
       { key: this.#hands.keys.task(record.id, 'state'), value: stateDocument(record), condition: always, context: emptyVersion },
     ])
+    if (outcome.type !== 'committed') this.#open.delete(record.id)
     if (outcome.type === 'failed') throw outcome.error
     // A conflict means that the id exists: the task is that one.
     return this.handle(record.id)
@@ -108,15 +115,17 @@ export class Tasks {
   /** The feed brought changes: whoever waits for a task's end hears of it, with the batch that it came in. */
   changed(id: string, stored: Stored, changes: readonly Stored[]): void {
     const waiters = this.#waiters.get(id)
-    if (waiters === undefined) return
+    if (waiters === undefined && !this.#open.has(id)) return
     const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
     if (seen !== null && !isEnded(seen.record)) return
+    this.#open.delete(id)
     this.#waiters.delete(id)
-    for (const waiter of waiters) waiter(seen, changes)
+    for (const waiter of waiters ?? []) waiter(seen, changes)
   }
 
   /** After a gap in the feed: everybody looks for himself. */
   lookAgain(): void {
+    this.#open.clear()
     for (const id of [...this.#waiters.keys()]) {
       void this.seen(id)
         .then((seen) => {
@@ -159,6 +168,7 @@ export class Tasks {
       const waiters = this.#waiters.get(id)
       if (waiters === undefined) this.#waiters.set(id, new Set([waiter]))
       else waiters.add(waiter)
+      if (this.#open.has(id)) return
       // It may have ended before anybody waited.
       this.seen(id).then((seen) => {
         if (seen === null || isEnded(seen.record)) {

@@ -33,7 +33,7 @@ export interface Sizes {
 
 export const sizesDefault: Sizes = {
   rounds: 5,
-  warmups: 1,
+  warmups: 3,
   inFlight: 100,
   writes: 20_000,
   writesOneByOne: 1000,

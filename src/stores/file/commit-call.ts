@@ -13,6 +13,8 @@ export interface CommitOptions {
 
 export class CommitCall {
   readonly options: CommitOptions
+  /** How many units it has. */
+  readonly size: number
   readonly #receipts: Receipt[]
   readonly #resolve: (receipts: readonly Receipt[]) => void
   readonly #reject: (error: MemorySyncError) => void
@@ -27,6 +29,7 @@ export class CommitCall {
     reject: (error: MemorySyncError) => void,
   ) {
     this.options = options
+    this.size = units
     this.#receipts = new Array(units)
     this.#left = units
     this.#resolve = resolve

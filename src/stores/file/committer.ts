@@ -7,6 +7,7 @@
  */
 import type { Entry } from '../../domain/entry.ts'
 import { MemorySyncError } from '../../domain/errors.ts'
+import { ShortLivedMap } from '../../domain/short-lived-map.ts'
 import type { Clock, Timer } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Durability, Receipt, Stored, Unit } from '../../ports/store.ts'
@@ -18,11 +19,13 @@ import { type FlatItem, type FromThread, flattenWrite, type RefusedUnit, type To
 
 /**
  * A chunk is one transaction, and most of a transaction is waiting for the disk: one wait should serve many units. So while a
- * chunk is under way all that comes is gathered for the next one; only a full one is sent ahead, so that the thread never
- * waits for this side. What counts as full grows while the disk is slow.
+ * chunk is under way all that comes is gathered for the next one. Sent ahead, so that the thread never waits for this side, are
+ * only a full one and what begins with a batch. What counts as full grows while the disk is slow.
  */
 const chunkUnitsMin = 128
 const chunkUnitsMax = 1024
+/** A call with so many units is a batch: its caller has gathered already. */
+const batchUnitsMin = 2
 const chunkBytesMax = 4 * 1024 * 1024
 /** Longer round trips make chunks grow, shorter ones make them shrink. */
 const slowRoundTripMs = 4
@@ -76,7 +79,7 @@ export class Committer {
   #waiting: Waiting[] = []
   /** Units before this index were sent. */
   #sent = 0
-  readonly #inFlight = new Map<number, Chunk>()
+  readonly #inFlight = new ShortLivedMap<number, Chunk>()
   #chunkUnits = chunkUnitsMin
   #lastId = 0
   #isPumping = false
@@ -106,6 +109,8 @@ export class Committer {
     return new Promise((resolve, reject) => {
       const call = new CommitCall(units.length, options, resolve, reject)
       for (let index = 0; index < units.length; index++) this.#enqueue(call, index, units[index] as Unit)
+      // A batch need not wait for the turn to end.
+      if (this.#isBatchNext()) this.#pump()
       this.#schedule()
     })
   }
@@ -127,7 +132,7 @@ export class Committer {
     this.#thread.release()
     this.#adapt(this.#host.clock.monotonicMs() - chunk.sentMs)
     // A full chunk goes out before anybody hears of this one. Otherwise those who hear may add to it.
-    if (this.#waitingUnits() >= this.#chunkUnits) this.#pump()
+    if (this.#waitingUnits() >= this.#chunkUnits || this.#isBatchNext()) this.#pump()
     if (message.type === 'receipts') this.#settle(chunk, message.before, message.after, message.results)
     else this.#fail(chunk.units, brokenError(message.isUndone, message.message))
     this.#schedule()
@@ -183,13 +188,19 @@ export class Committer {
   #pump(): void {
     while (this.#inFlight.size < chunksInFlightMax) {
       const waiting = this.#waitingUnits()
-      if (waiting === 0 || (this.#inFlight.size > 0 && waiting < this.#chunkUnits)) return
+      if (waiting === 0 || (this.#inFlight.size > 0 && waiting < this.#chunkUnits && !this.#isBatchNext())) return
       if (this.#thread.isDead) {
         this.#restart()
         return
       }
       this.#send()
     }
+  }
+
+  /** Whether what would be sent next begins a batch. */
+  #isBatchNext(): boolean {
+    const next = this.#waiting[this.#sent]
+    return next !== undefined && next.index === 0 && next.call.size >= batchUnitsMin
   }
 
   #send(): void {
