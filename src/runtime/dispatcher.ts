@@ -252,8 +252,7 @@ export class Dispatcher {
     if (task.place === 'ready') {
       if (this.#fresh.size < claimsPerTurnMax) this.#fresh.set(task.id, seen)
       this.schedule()
-    }
-    else if (task.place === 'timed') this.#arm()
+    } else if (task.place === 'timed') this.#arm()
     else void this.#checkDependencies(task)
   }
 

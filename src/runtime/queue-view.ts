@@ -272,12 +272,12 @@ export class QueueView {
 
 function classify(record: TaskRecord, revision: number, now: Moment, leaseLeftMs: number): QueuedTask {
   const { id, type, priority, enqueued } = record
-  const base = { heapIndex: -1, id, type, priority, enqueued, revision, dueMs: 0 }
-  if (record.status === 'processing') {
-    return { ...base, place: 'timed', waits: 'lease', dueMs: now.monotonicMs + leaseLeftMs, unmet: null }
-  }
-  const unmet = record.dependsOn === undefined || record.dependsOn.length === 0 ? null : new Set(record.dependsOn)
-  const delayMs = record.notBefore === undefined ? 0 : deadlineLeftMs(record.notBefore, now)
-  if (delayMs > 0) return { ...base, place: 'timed', waits: 'delay', dueMs: now.monotonicMs + delayMs, unmet }
-  return { ...base, place: unmet === null ? 'ready' : 'blocked', waits: null, unmet }
+  const isProcessing = record.status === 'processing'
+  const hasUnmet = !isProcessing && record.dependsOn !== undefined && record.dependsOn.length > 0
+  const unmet = hasUnmet ? new Set(record.dependsOn) : null
+  const delayMs = isProcessing || record.notBefore === undefined ? 0 : deadlineLeftMs(record.notBefore, now)
+  const waits = isProcessing ? 'lease' : delayMs > 0 ? 'delay' : null
+  const place = waits !== null ? 'timed' : hasUnmet ? 'blocked' : 'ready'
+  const dueMs = waits === null ? 0 : now.monotonicMs + (isProcessing ? leaseLeftMs : delayMs)
+  return { heapIndex: -1, id, type, priority, enqueued, revision, place, dueMs, waits, unmet }
 }

@@ -325,17 +325,20 @@ export class Runtime {
     const supervisor = this.#supervisor
     if (this.#state !== 'opening') throw this.#closedError()
     supervisor.start({
-      address: 'circuit-breaker',
-      restart: 'permanent',
-      input: {},
-      logic: circuitBreakerLogic({ announce: (state) => supervisor.tell('batch-writer', { type: breakerEvent[state] }) }),
-    })
-    supervisor.start({
       address: 'batch-writer',
       restart: 'permanent',
       logic: this.#writer.logic(),
       input: { lingerMs: this.#parts.options.lingerMs, batchIntervalMs: this.#parts.options.batchIntervalMs },
       onStart: (actor) => this.#writer.attach(actor),
+    })
+    const announce = (state: keyof typeof breakerEvent) => supervisor.tell('batch-writer', { type: breakerEvent[state] })
+    supervisor.start({
+      address: 'circuit-breaker',
+      restart: 'permanent',
+      input: {},
+      logic: circuitBreakerLogic({ announce }),
+      // One that crashed while it was open begins anew: closed, which nobody would tell the writer.
+      onStart: () => announce('closed'),
     })
     const live = new Promise<void>((resolve) => {
       supervisor.start({

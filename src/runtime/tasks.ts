@@ -143,6 +143,7 @@ export class Tasks {
   close(): void {
     for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter(null, closedMark)
     this.#waiters.clear()
+    this.#open.clear()
   }
 
   async seen(id: string): Promise<SeenRecord | null> {

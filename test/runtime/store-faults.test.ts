@@ -81,6 +81,30 @@ describe('a store that is away for a while', () => {
     await run(memory.set('a', 2), 10)
   })
 
+  test('and a breaker that crashes while it is open keeps nobody waiting: it begins anew, closed', async () => {
+    const { store, run, memory, clock, runtime } = one()
+    const states: string[] = []
+    let breaker: { send(event: { type: string; error?: unknown }): void } | undefined
+    runtime.inspect((event) => {
+      if (event.type !== '@xstate.snapshot' || !('id' in event.actorRef) || event.actorRef.id !== 'circuit-breaker') return
+      breaker = event.actorRef
+      states.push(String((event.snapshot as { value?: unknown }).value))
+    })
+    await run(runtime.ready())
+    let isDown = true
+    store.commitFate = () => (isDown ? 'fail' : 'pass')
+    const waiting = memory.set('k', 1)
+    await clock.advance(5000)
+    expect(states.at(-1)).toBe('open')
+    isDown = false
+    // As XState does when an actor that it invoked has failed.
+    breaker?.send({ type: 'xstate.error.actor.somebody', error: new Error('crash') })
+    const crashedMs = clock.monotonicMs()
+    await run(waiting)
+    expect(clock.monotonicMs() - crashedMs).toBeLessThan(1000)
+    expect(await run(memory.get('k'))).toBe(1)
+  })
+
   test('lets what is urgent pass the open circuit, whatever else is waiting', async () => {
     const { store, run, runtime, memory, clock } = one()
     runtime.spawnWorker({ handlers: { x: (task) => wait(clock, 120_000, task.signal).then(() => 'kept') } })

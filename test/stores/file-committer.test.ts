@@ -78,6 +78,31 @@ test('calls of one turn go as one chunk; while it is under way the next ones gat
   await committer.drained()
 })
 
+test('much goes as two halves, and nothing more before one of them is answered', async () => {
+  const { committer, sent, answer, turn } = play()
+  const commit = (name: string) => committer.commit([[put(name, 1)]], options)
+  const all = Array.from({ length: 100 }, (_, index) => commit(`k${index}`))
+  await turn()
+  expect(sent.map(({ units }) => keysOf(units).length)).toEqual([50, 50])
+  all.push(...Array.from({ length: 50 }, (_, index) => commit(`l${index}`)))
+  await turn()
+  expect(sent.length).toBe(2)
+  for (let index = 0; index < 3; index++) answer(sent[index] as (typeof sent)[0])
+  expect(keysOf((sent[2] as (typeof sent)[0]).units).length).toBe(50)
+  await Promise.all(all)
+})
+
+test('a batch waits neither for its turn to end nor for the chunk under way', () => {
+  const { committer, sent } = play()
+  void committer.commit([[put('a', 1)], [put('b', 1)]], options)
+  void committer.commit([[put('c', 1)], [put('d', 1)]], options)
+  void committer.commit([[put('e', 1)], [put('f', 1)]], options)
+  expect(sent.map(({ units }) => keysOf(units))).toEqual([
+    ['a', 'b'],
+    ['c', 'd'],
+  ])
+})
+
 test('a full chunk is sent ahead, no more than one', async () => {
   const { committer, sent, answer, turn } = play()
   const all = Array.from({ length: 1000 }, (_, index) => committer.commit([[put(`k${index}`, 1)]], options))
@@ -136,7 +161,8 @@ test('more than the bound waits for nobody: backpressure', async () => {
   const { committer } = play()
   const unit = [put('a', 1)]
   void committer.commit(new Array(waitingUnitsMax).fill(unit), options)
-  await rejectsWith('backpressure', () => committer.commit([unit], options))
+  // The first chunks are on their way already.
+  await rejectsWith('backpressure', () => committer.commit(new Array(1000).fill(unit), options))
 })
 
 test('when no answer comes nobody waits for ever, and all is well again when it comes', async () => {

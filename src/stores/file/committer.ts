@@ -19,12 +19,15 @@ import { type FlatItem, type FromThread, flattenWrite, type RefusedUnit, type To
 
 /**
  * A chunk is one transaction, and most of a transaction is waiting for the disk: one wait should serve many units. So while a
- * chunk is under way all that comes is gathered for the next one. Sent ahead, so that the thread never waits for this side, are
- * only a full one and what begins with a batch. What counts as full grows while the disk is slow.
+ * chunk is under way what comes is gathered for the next one. How many units a chunk may have grows while the disk is slow.
  */
 const chunkUnitsMin = 128
 const chunkUnitsMax = 1024
-/** A call with so many units is a batch: its caller has gathered already. */
+/** So many are two chunks: the thread writes the second while this side works on the answers to the first. */
+const halvedUnitsMin = 64
+/** So many are sent ahead while a chunk is under way, so that the thread never waits for this side; */
+const aheadUnitsMin = halvedUnitsMin / 2
+/** …and so is what begins with a call of so many: a batch, which its caller has gathered. */
 const batchUnitsMin = 2
 const chunkBytesMax = 4 * 1024 * 1024
 /** Longer round trips make chunks grow, shorter ones make them shrink. */
@@ -131,8 +134,8 @@ export class Committer {
     this.#inFlight.delete(message.id)
     this.#thread.release()
     this.#adapt(this.#host.clock.monotonicMs() - chunk.sentMs)
-    // A full chunk goes out before anybody hears of this one. Otherwise those who hear may add to it.
-    if (this.#waitingUnits() >= this.#chunkUnits || this.#isBatchNext()) this.#pump()
+    // The next chunk goes out before anybody hears of this one, if it has enough. Otherwise those who hear may add to it.
+    if (this.#waitingUnits() >= aheadUnitsMin || this.#isBatchNext()) this.#pump()
     if (message.type === 'receipts') this.#settle(chunk, message.before, message.after, message.results)
     else this.#fail(chunk.units, brokenError(message.isUndone, message.message))
     this.#schedule()
@@ -188,12 +191,14 @@ export class Committer {
   #pump(): void {
     while (this.#inFlight.size < chunksInFlightMax) {
       const waiting = this.#waitingUnits()
-      if (waiting === 0 || (this.#inFlight.size > 0 && waiting < this.#chunkUnits && !this.#isBatchNext())) return
+      const isFirst = this.#inFlight.size === 0
+      if (waiting === 0 || (!isFirst && waiting < aheadUnitsMin && !this.#isBatchNext())) return
       if (this.#thread.isDead) {
         this.#restart()
         return
       }
-      this.#send()
+      const share = isFirst && waiting >= halvedUnitsMin ? Math.ceil(waiting / 2) : waiting
+      this.#send(Math.min(share, this.#chunkUnits))
     }
   }
 
@@ -203,12 +208,12 @@ export class Committer {
     return next !== undefined && next.index === 0 && next.call.size >= batchUnitsMin
   }
 
-  #send(): void {
+  #send(unitsMax: number): void {
     const units: Waiting[] = []
     const items: FlatItem[] = []
     let bytes = 0
     let isFlushed = false
-    while (this.#sent < this.#waiting.length && units.length < this.#chunkUnits && bytes < chunkBytesMax) {
+    while (this.#sent < this.#waiting.length && units.length < unitsMax && bytes < chunkBytesMax) {
       const unit = this.#waiting[this.#sent++] as Waiting
       const { signal, durability } = unit.call.options
       if (signal?.aborted) {
