@@ -15,7 +15,9 @@ import type { RootDatabaseOptions } from 'lmdb'
 export const formatVersion = 1
 
 export const formatFile = 'format.json'
-/** lmdb's data file: what a watcher of commits watches. */
+/** One byte, written anew after each commit: what a watcher of commits watches. */
+export const noticeFile = 'notice'
+/** lmdb's. */
 export const dataFile = 'data.mdb'
 export const lockFile = 'lock.mdb'
 

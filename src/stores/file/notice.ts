@@ -1,36 +1,55 @@
 /**
- * Notices that another process has committed: the operating system tells of writes to lmdb's data file within a millisecond.
- * Owns the doubt about that: it is tested at the start, and a slow poll runs beside it. Knows nothing of what is looked at.
+ * Notices that another process has committed: every commit is followed by a write to one small file, of which the operating
+ * system tells within a millisecond. (lmdb's data file would tell of each page, and before readers can see them.) Owns both
+ * sides, and the doubt: telling is tested at the start, and a slow poll runs beside it. Knows nothing of what is looked at.
  */
-import { type FSWatcher, utimesSync, watch } from 'node:fs'
+import { closeSync, constants, type FSWatcher, openSync, utimesSync, watch, writeSync } from 'node:fs'
 import type { Clock, Timer } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 
-/** The file tells of the write of a root page shortly before readers see it: look once more, and once more for a busy machine. */
-const secondLookMs = 1
-const thirdLookMs = 20
 /** How long the first event may take. */
 const selfTestMs = 1000
+/** Also after a process that was killed between its commit and the notice. */
 const safetyPollMs = 2000
 /** Where the operating system tells nothing (some network and container file systems). Costs about 0.1 % of a CPU. */
 const blindPollMs = 25
 
+const mark = Buffer.from('\n')
+
+/** The writer's side. Made before the first commit; a file that was there stays as it is. */
+export class CommitBell {
+  readonly #file: number
+
+  constructor(path: string) {
+    this.#file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666)
+  }
+
+  /** After a commit. Never throws: who is not told finds out with the next poll. */
+  ring(): void {
+    try {
+      writeSync(this.#file, mark, 0, 1, 0)
+    } catch {
+      // A full disk, say: the commit itself is done.
+    }
+  }
+
+  close(): void {
+    closeSync(this.#file)
+  }
+}
+
 export class CommitNotice {
   readonly #clock: Clock
-  readonly #look: (isUrgent: boolean) => boolean
+  readonly #look: (isUrgent: boolean) => void
   readonly #logger: Logger
   readonly #path: string
   #watcher: FSWatcher | null = null
   #poll: Timer | null = null
-  #again: Timer | null = null
   #isWatching = false
   #isClosed = false
 
-  /**
-   * @param look is cheap, may be called at any time, and says whether anybody wants to know. `isUrgent`: no later look follows
-   * soon.
-   */
-  constructor(path: string, look: (isUrgent: boolean) => boolean, clock: Clock, logger: Logger) {
+  /** @param look is cheap and may be called at any time. `isUrgent`: no event follows that would call it again. */
+  constructor(path: string, look: (isUrgent: boolean) => void, clock: Clock, logger: Logger) {
     this.#path = path
     this.#look = look
     this.#clock = clock
@@ -46,7 +65,6 @@ export class CommitNotice {
     this.#watcher?.close()
     this.#watcher = null
     this.#poll?.cancel()
-    this.#again?.cancel()
   }
 
   #watch(): void {
@@ -65,24 +83,13 @@ export class CommitNotice {
     this.#watcher?.close()
     this.#watcher = null
     this.#isWatching = false
-    this.#logger.debug('the store file cannot be watched; it is polled', { path: this.#path, error })
+    this.#logger.debug("the store's notices cannot be watched; it is polled", { path: this.#path, error })
   }
 
   #onEvent(): void {
+    if (this.#isClosed) return
     this.#isWatching = true
-    if (!this.#look(false) || this.#isClosed) return
-    // Anew with every event: the one that matters is the last, when the root page is written.
-    this.#again?.cancel()
-    this.#lookAgain(secondLookMs, false, () => this.#lookAgain(thirdLookMs, true, () => {}))
-  }
-
-  #lookAgain(delayMs: number, isUrgent: boolean, then: () => void): void {
-    const fire = () => {
-      this.#again = null
-      this.#look(isUrgent)
-      if (!this.#isClosed) then()
-    }
-    this.#again = this.#clock.setTimer(delayMs, fire, { keepAlive: false })
+    this.#look(false)
   }
 
   #armPoll(delayMs: number, then: () => void): void {

@@ -13,7 +13,7 @@ import type { Stored } from '../../ports/store.ts'
 import { ChangeFeed } from '../change-feed.ts'
 import { type CommitThread, Committer } from './committer.ts'
 import { damaged, prepareDirectory, unusable } from './directory.ts'
-import { dataFile } from './format.ts'
+import { dataFile, noticeFile } from './format.ts'
 import { CommitNotice } from './notice.ts'
 import type { CrashPoint } from './protocol.ts'
 import { FileReader } from './reader.ts'
@@ -105,7 +105,7 @@ export class OpenDirectory {
       restart: () => this.#restart(),
     }
     this.committer = new Committer(host, thread)
-    this.#notice = new CommitNotice(join(path, dataFile), (isUrgent) => this.#look(isUrgent), clock, logger)
+    this.#notice = new CommitNotice(join(path, noticeFile), (isUrgent) => this.#look(isUrgent), clock, logger)
   }
 
   static async open(path: string, options: OpenOptions): Promise<OpenDirectory> {
@@ -150,13 +150,13 @@ export class OpenDirectory {
     this.feed.publish(before + 1, after, changes)
   }
 
-  /** Returns whether anybody watches. */
-  #look(isUrgent: boolean): boolean {
-    if (!this.feed.hasLive || this.#isClosed) return false
+  /** Somebody may have committed: whoever watches is told. */
+  #look(isUrgent: boolean): void {
+    if (!this.feed.hasLive || this.#isClosed) return
     // Own commits would be read back from the log; their receipts are on the way and tell of others' too.
     if (this.committer.inFlight > 0 && !isUrgent) {
       this.#isLookDue = true
-      return true
+      return
     }
     this.#isLookDue = false
     try {
@@ -166,7 +166,6 @@ export class OpenDirectory {
       // A look is called from the event loop: nobody could catch it there, and another look follows.
       this.#logger.error('the store cannot be read to see what others committed', { path: this.path, error })
     }
-    return true
   }
 
   /** Reads the log once for all live watches. */

@@ -13,7 +13,8 @@ import { ABORT, type Database, getLastVersion, open, type RootDatabase } from 'l
 import type { Entry } from '../../domain/entry.ts'
 import { type ErrorCode, messageOf } from '../../domain/errors.ts'
 import { judgeUnit, type Look, type Refusal } from '../judge.ts'
-import { dataFile, entriesDatabase, environmentOptions, headRecord, logDatabase } from './format.ts'
+import { dataFile, entriesDatabase, environmentOptions, headRecord, logDatabase, noticeFile } from './format.ts'
+import { CommitBell } from './notice.ts'
 import {
   type CrashPoint,
   type FlatItem,
@@ -46,6 +47,7 @@ class Thread implements Look {
   readonly #root: RootDatabase<string, string>
   readonly #entries: Database<string, string>
   readonly #log: Database<string, string | number>
+  readonly #bell: CommitBell
   #trimmedAt = 0
   #dyingAt: CrashPoint | null = null
   #isCommitting = false
@@ -55,6 +57,7 @@ class Thread implements Look {
     this.#root = open<string, string>({ ...environmentOptions, path: directory })
     this.#entries = this.#root.openDB<string, string>(entriesDatabase)
     this.#log = this.#root.openDB<string, string | number>(logDatabase)
+    this.#bell = new CommitBell(join(directory, noticeFile))
   }
 
   take(message: ToThread): void {
@@ -70,6 +73,7 @@ class Thread implements Look {
         break
       case 'close':
         this.#flush()
+        this.#bell.close()
         void this.#root.close().then(() => port?.close())
         break
       case 'die':
@@ -110,6 +114,7 @@ class Thread implements Look {
       return
     }
     if (this.#dyingAt === 'after-commit') process.exit(1)
+    if (this.#isCommitting) this.#bell.ring()
     if (answer !== undefined) send(answer)
     // Killed processes leave snapshots behind, whose pages could never be used again.
     if (++this.#transactions % readerCheckTransactions === 0) this.#root.readerCheck()
