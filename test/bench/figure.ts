@@ -3,7 +3,7 @@
  * give, the table prints and `--json` shows. Knows no particular figure.
  */
 
-/** How large a run is. The defaults keep the whole of it under four minutes on two cores. */
+/** How large a run is. The defaults keep the whole of it at about four minutes on two cores. */
 export interface Sizes {
   readonly rounds: number
   /** Rounds before those that count. */
@@ -35,7 +35,7 @@ export const sizesDefault: Sizes = {
   rounds: 5,
   warmups: 3,
   inFlight: 100,
-  writes: 20_000,
+  writes: 50_000,
   writesOneByOne: 1000,
   tasks: 10_000,
   latencySeconds: 10,
