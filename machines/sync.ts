@@ -42,8 +42,8 @@ export const syncMachine = setup({
     disconnect: effect<object>(),
     /** Gives the changes to whoever subscribed to their keys. */
     dispatch: effect<{ changes: readonly FeedChange[] }>(),
-    /** Tells subscribers that the feed is whole again, or that it has a gap. */
-    announce: effect<{ state: 'live' | 'reset' }>(),
+    /** Tells that the feed is whole again up to a revision, or that it has a gap. */
+    announce: effect<{ state: 'live'; through: number | null } | { state: 'reset' }>(),
     report: effect<{ message: string }>(),
   },
   delays: {
@@ -92,7 +92,7 @@ export const syncMachine = setup({
     },
     live: {
       description: 'Every commit arrives, one event per batch.',
-      entry: { type: 'announce', params: { state: 'live' } },
+      entry: { type: 'announce', params: ({ context }) => ({ state: 'live', through: context.cursor }) },
       on: {
         'feed.changed': {
           actions: [

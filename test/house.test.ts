@@ -22,10 +22,12 @@ const rules: Rules = {
     ['src/stores/', 'stores'],
     ['src/actors/', 'actors'],
     ['src/runtime/', 'runtime'],
+    ['src/helpers/', 'helpers'],
     ['src/testing/', 'testing'],
     ['src/cli/', 'cli'],
     ['src/platform.ts', 'platform'],
     ['src/memory-sync-manager.ts', 'facade'],
+    ['src/facade/', 'facade'],
   ],
 
   rooms: {
@@ -44,7 +46,13 @@ const rules: Rules = {
       imports: ['actors', 'machines', 'ports', 'domain', 'wire', 'stores', 'platform'],
       packages: { xstate: ['src/runtime/'], 'lru-cache': ['src/runtime/cache.ts'], zod: ['src/runtime/options.ts'] },
     },
-    facade: { imports: ['runtime', 'ports', 'domain', 'wire', 'stores', 'platform'], node: ['node:events'] },
+    // They state what they need of a manager themselves; the system's clock and chance are only their defaults.
+    helpers: { imports: ['actors', 'ports', 'domain', 'platform'], packages: ['xstate'] },
+    facade: {
+      imports: ['runtime', 'actors', 'ports', 'domain', 'wire', 'stores', 'platform'],
+      packages: { zod: ['src/facade/options.ts'] },
+      node: ['node:events'],
+    },
     // Real turns of the event loop come from the platform; checks are Node's own, so that any test runner can run them.
     testing: { imports: ['runtime', 'ports', 'domain', 'wire', 'platform'], node: ['node:assert', 'node:assert/strict'] },
     cli: {
@@ -54,7 +62,7 @@ const rules: Rules = {
     },
     platform: { imports: ['ports'], node: 'any' },
     // What the package offers: lists of exports, nothing else.
-    index: { imports: ['facade', 'runtime', 'machines', 'stores', 'testing', 'ports', 'domain', 'wire', 'platform'] },
+    index: { imports: ['facade', 'helpers', 'runtime', 'machines', 'stores', 'testing', 'ports', 'domain', 'wire', 'platform'] },
   },
 
   loadersOfUserCode: ['src/cli/handlers-module.ts'],
@@ -72,6 +80,7 @@ const rules: Rules = {
     ],
     'src/platform.ts': [
       'src/cli/',
+      'src/helpers/',
       'src/index.ts',
       'src/memory-sync-manager.ts',
       'src/runtime/create-runtime.ts',

@@ -38,6 +38,8 @@ export interface BatchWriterHands {
   /** Each answer of the store, for the circuit breaker. */
   observe(call: 'succeeded' | 'failed'): void
   report(error: MemorySyncError): void
+  /** What a batch has written, if anybody wants to know. */
+  committed?(units: readonly Unit[]): void
 }
 
 export class BatchWriter {
@@ -178,6 +180,7 @@ export class BatchWriter {
     }
     this.#batchesInFlight--
     for (const [buffered] of answers) this.#buffer.settle(buffered)
+    this.#hands.committed?.(answers.flatMap(([{ unit }, receipt]) => (receipt.type === 'committed' ? [unit] : [])))
     if (again.length > 0) this.#buffer.putBack(again)
     // The next batch is on its way before this one's answers make work.
     if (again.length > 0) this.#tell({ type: 'commit.failed', chance: this.#hands.random.next(), ...this.counts })

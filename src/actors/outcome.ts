@@ -1,4 +1,5 @@
 /** What became of a unit, as the journal answers whoever submitted it: a receipt with what the writer needs to go on. */
+import type { Entry } from '../domain/entry.ts'
 import type { MemorySyncError } from '../domain/errors.ts'
 import type { Version } from '../domain/version-vector.ts'
 import type { Intent } from '../domain/write.ts'
@@ -11,6 +12,8 @@ export type WriteOutcome =
       readonly type: 'conflict'
       readonly key: string
       readonly stored: Stored | null
+      /** What the unit's first write would have stored. */
+      readonly own: Entry | null
       /** A reply was lost, and what is stored has seen this very write: it took effect, most likely, and was overwritten. */
       readonly isOverwritten: boolean
     }

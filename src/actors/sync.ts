@@ -12,7 +12,7 @@ export interface SyncHands {
   readonly store: Pick<Store, 'watch'>
   readonly random: Random
   dispatch(changes: readonly Stored[]): void
-  announce(state: 'live' | 'reset'): void
+  announce(state: 'live' | 'reset', through: number | null): void
   report(message: string): void
 }
 
@@ -59,7 +59,7 @@ export function syncLogic(hands: SyncHands) {
           connection = null
         },
         dispatch: (_, { changes }) => hands.dispatch(changes),
-        announce: (_, { state }) => hands.announce(state),
+        announce: (_, news) => hands.announce(news.state, news.state === 'live' ? news.through : null),
         report: (_, { message }) => hands.report(message),
       },
     }),

@@ -53,6 +53,8 @@ export interface ErrorDetails {
   readonly retryable?: boolean
   readonly key?: string
   readonly cause?: unknown
+  /** With `claim_lost`: the ids of the tasks that others were faster with. */
+  readonly lost?: readonly string[]
 }
 
 /** Every error that the library throws, rejects with or reports. */
@@ -61,12 +63,15 @@ export class MemorySyncError extends Error {
   readonly code: ErrorCode
   readonly retryable: boolean
   declare readonly key?: string
+  /** With `claim_lost`: the ids of the tasks that others were faster with. */
+  declare readonly lost?: readonly string[]
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
     this.retryable = details.retryable ?? retryableByDefault.has(code)
     if (details.key !== undefined) this.key = details.key
+    if (details.lost !== undefined) this.lost = details.lost
   }
 
   /** The one funnel for what a callback, a library or a rejected promise gave us: our own errors pass unchanged. */
@@ -91,7 +96,9 @@ export function quote(value: unknown): string {
   try {
     // Only the beginning is shown; a text of megabytes need not be escaped for that.
     const shown = typeof value === 'string' ? value.slice(0, quotedLengthMax) : value
-    text = typeof shown === 'bigint' ? `${shown}n` : (JSON.stringify(shown) ?? String(shown))
+    if (typeof shown === 'bigint') text = `${shown}n`
+    // JSON would say null of what is not finite.
+    else text = typeof shown === 'number' ? String(shown) : (JSON.stringify(shown) ?? String(shown))
   } catch {
     text = Object.prototype.toString.call(value)
   }

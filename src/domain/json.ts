@@ -153,3 +153,21 @@ export function canonicalJson(value: Json): string {
   const members = Object.keys(object).sort()
   return `{${members.map((member) => `${JSON.stringify(member)}:${canonicalJson(object[member] as Json)}`).join(',')}}`
 }
+
+/** A copy that its owner may change. */
+export function mutableCopy<Value extends Json>(value: Value): Value
+export function mutableCopy(value: Json): Json {
+  if (value === null || typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map((item: Json) => mutableCopy(item))
+  const copied: { [member: string]: Json } = {}
+  for (const [member, inner] of Object.entries(value)) {
+    // Assigning to `__proto__` would set the prototype instead.
+    if (member === '__proto__') Object.defineProperty(copied, member, descriptorOf(mutableCopy(inner)))
+    else copied[member] = mutableCopy(inner)
+  }
+  return copied
+}
+
+function descriptorOf(value: Json): PropertyDescriptor {
+  return { value, writable: true, enumerable: true, configurable: true }
+}

@@ -162,11 +162,16 @@ export interface Keys {
   /** The task whose record lies at `key`, or null. */
   taskOfRecord(key: string): string | null
   worker(id: string, document: 'status' | 'heartbeat' | 'capacity'): string
+  /** The lock of that name. */
+  lock(name: string): string
+  /** Whether a lock's record lies at `key`: one by name, or a task's. */
+  isLock(key: string): boolean
 }
 
 export function keysOf(namespace: string): Keys {
   const tasks = `${namespace}/tasks/`
   const workers = `${namespace}/workers/`
+  const locks = `${namespace}/locks/`
   return {
     namespace,
     allTaskRecords: `${tasks}*/record`,
@@ -177,5 +182,10 @@ export function keysOf(namespace: string): Keys {
       return id.length === 0 || id.includes('/') ? null : id
     },
     worker: (id, document) => `${workers}${id}/${document}`,
+    lock: (name) => `${locks}${name}`,
+    isLock(key) {
+      if (key.endsWith('/lock') && key.startsWith(tasks)) return !key.slice(tasks.length, -'/lock'.length).includes('/')
+      return key.startsWith(locks) && !key.slice(locks.length).includes('/')
+    },
   }
 }

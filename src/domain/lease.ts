@@ -15,6 +15,17 @@ export type Lease = {
   readonly renewedAtMs: number
 }
 
+/** What is stored may have been written by anybody. */
+export function isLease(value: unknown): value is Lease {
+  if (value === null || typeof value !== 'object') return false
+  const lease = value as Partial<Lease>
+  return (
+    typeof lease.leaseMs === 'number' &&
+    typeof lease.renewedAtMs === 'number' &&
+    (lease.bootId === null || typeof lease.bootId === 'string')
+  )
+}
+
 /** The reader's look at its own clock. */
 export interface LeaseMoment {
   readonly bootId: string | null

@@ -8,7 +8,7 @@
  */
 import type { Deadline } from './deadline.ts'
 import type { Json } from './json.ts'
-import type { Lease } from './lease.ts'
+import { isLease, type Lease } from './lease.ts'
 import type { Backoff } from './retry.ts'
 
 export type TaskStatus = 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled'
@@ -92,16 +92,6 @@ export function isTaskRecord(value: unknown): value is TaskRecord {
 
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-function isLease(value: unknown): boolean {
-  if (value === null || typeof value !== 'object') return false
-  const lease = value as Partial<Lease>
-  return (
-    typeof lease.leaseMs === 'number' &&
-    typeof lease.renewedAtMs === 'number' &&
-    (lease.bootId === null || typeof lease.bootId === 'string')
-  )
 }
 
 export function isEnded(record: TaskRecord): boolean {

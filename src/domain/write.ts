@@ -2,7 +2,7 @@
  * Writes: what is to be stored, when it may take effect (conditions on what is stored, guards by epoch), and which writes
  * belong together. Chosen by machines, judged by stores.
  */
-import type { Entry } from './entry.ts'
+import type { Entry, EntryExtension } from './entry.ts'
 import type { Json } from './json.ts'
 import type { Version } from './version-vector.ts'
 
@@ -51,6 +51,8 @@ export interface Intent {
   readonly condition: Condition
   readonly guard?: Guard
   readonly ttlSeconds?: number
+  /** Of a field-wise merge: who wrote each top-level field. */
+  readonly fields?: EntryExtension['f']
   /** The versions that the decision was based on. Default: what this process has seen of the key. */
   readonly context?: Version
 }

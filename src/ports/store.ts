@@ -92,6 +92,12 @@ export interface Store {
   watch(pattern: string, options?: WatchOptions): AsyncIterable<FeedItem>
   /** The revision of the last committed write; 0 when there is none. */
   head(options?: ReadOptions): Promise<number>
+  /**
+   * The same at once, for stores that need not wait for it (reach `process` or `machine`): every commit of any process that had
+   * its receipt before the call is counted. Only after `open` has settled. Without it such a store is asked for every read.
+   * @throws `store_unavailable`, `closed`
+   */
+  headNow?(): number
   /** Idempotent. Pending commits are settled first. */
   close(): Promise<void>
 }

@@ -4,7 +4,7 @@ import { encodeId } from '../domain/key.ts'
 import { consoleLogger, hostName, processId, systemClock, systemRandom } from '../platform.ts'
 import { openStore } from '../stores/open.ts'
 import { checkRuntimeOptions, type RuntimeOptions } from './options.ts'
-import { Runtime } from './runtime.ts'
+import { Runtime, type RuntimeObserver } from './runtime.ts'
 
 /**
  * One process's part in the shared memory: spawn workers, submit tasks, read, write and watch. Synchronous; the store opens
@@ -20,6 +20,11 @@ import { Runtime } from './runtime.ts'
  * await runtime.shutdown()
  */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
+  return assembleRuntime(options)
+}
+
+/** For what is built on a runtime and wants to know more than its callers. */
+export function assembleRuntime(options: RuntimeOptions, observer?: RuntimeObserver): Runtime {
   const checked = checkRuntimeOptions(options)
   const clock = checked.clock ?? systemClock
   const random = checked.random ?? systemRandom
@@ -28,7 +33,8 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   const workerId = checked.workerId ?? defaultWorkerId(incarnation)
   const ownsStore = typeof checked.store !== 'object'
   const store = openStore(checked.store, { clock, logger, durability: checked.durability })
-  return new Runtime({ options: checked, store, ownsStore, clock, random, logger, workerId, incarnation })
+  const parts = { options: checked, store, ownsStore, clock, random, logger, workerId, incarnation }
+  return new Runtime(observer === undefined ? parts : { ...parts, observer })
 }
 
 function defaultWorkerId(incarnation: string): string {

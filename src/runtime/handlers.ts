@@ -17,6 +17,8 @@ import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import { faultCharactersMax, outputOf } from './commands.ts'
 import { assertFits, outputBytesMax } from './document-size.ts'
+import type { HeldLock, LockHold } from './held-lock.ts'
+import type { LockOptions } from './locks.ts'
 import type { Memory } from './memory.ts'
 
 /** How many keys one task may write with its completion. */
@@ -35,6 +37,11 @@ export interface HandledTask<Input = Json> {
   readonly signal: AbortSignal
   /** The shared memory; writes are refused with `stale_epoch` once this attempt is over or somebody else has the task. */
   readonly memory: Memory
+  /**
+   * As `runtime.lock`; the waiting ends with the task's signal. What the handler has not released when it ends is released
+   * then. Its effects are committed after that: they are guarded by the task, not by its locks.
+   */
+  lock(name: string, options?: LockOptions): Promise<HeldLock | null>
   /** Writes the document `progress`; percent from 0 to 100. */
   progress(percent: number, note?: string): void
   /**
@@ -56,6 +63,7 @@ export interface HandlerRunnerOptions {
   readonly keys: Keys
   readonly memory: Memory
   readonly leaseMs: number
+  lock(name: string, options: LockOptions): Promise<LockHold | null>
   now(): Moment
   /** The handler of a task on a worker of this runtime; null: the worker is driven. */
   handlerOf(id: string): Handler | null
@@ -74,6 +82,8 @@ interface Run {
   /** …and of the newest that was committed: the lease counts from it. */
   heldSinceMs: number
   isOver: boolean
+  /** Most take none. */
+  locks: Set<LockHold> | null
 }
 
 export class HandlerRunner {
@@ -108,6 +118,7 @@ export class HandlerRunner {
       renewalSentMs: heldSinceMs,
       heldSinceMs,
       isOver: false,
+      locks: null,
     }
     this.#runByTask.set(task.id, run)
     if (this.#isDrained) {
@@ -138,6 +149,7 @@ export class HandlerRunner {
     if (run === undefined) return
     run.isOver = true
     run.timeout?.cancel()
+    for (const lock of [...(run.locks ?? [])]) lock.end(attemptOver(run))
     this.#runByTask.delete(task.id)
     this.#justEnded = run
     if (this.#runByTask.size === 0) {
@@ -271,6 +283,21 @@ class RunningTask implements HandledTask {
     return this.#memory
   }
 
+  async lock(name: string, options: LockOptions = {}): Promise<HeldLock | null> {
+    const run = this.#run
+    const signal = options.signal === undefined ? this.signal : AbortSignal.any([this.signal, options.signal])
+    const lock = await this.#options.lock(name, { ...options, signal })
+    if (lock === null) return null
+    if (run.isOver) {
+      lock.end(attemptOver(run))
+      throw attemptOver(run)
+    }
+    run.locks ??= new Set()
+    run.locks.add(lock)
+    void lock.ended.then(() => run.locks?.delete(lock))
+    return lock
+  }
+
   progress(percent: number, note?: string): void {
     const checked = checkPercent(percent)
     const run = this.#run
@@ -298,6 +325,10 @@ class RunningTask implements HandledTask {
       condition: always,
     })
   }
+}
+
+function attemptOver({ record }: Run): MemorySyncError {
+  return new MemorySyncError('aborted', `attempt ${record.attempts} of task ${record.id} is over`)
 }
 
 function checkPercent(percent: number): number {

@@ -10,7 +10,7 @@ import type { Entry, EntryExtension } from '../domain/entry.ts'
 import { MemorySyncError } from '../domain/errors.ts'
 import { HybridClock, type HybridTimestamp } from '../domain/hybrid-clock.ts'
 import { jsonBytesAtMost } from '../domain/size.ts'
-import { emptyVersion, type Version, versionWorkersMax, withCounter } from '../domain/version-vector.ts'
+import { emptyVersion, isCovered, joinVersions, type Version, versionWorkersMax, withCounter } from '../domain/version-vector.ts'
 import type { Intent, Unit, Write } from '../domain/write.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Receipt, Store, Stored } from '../ports/store.ts'
@@ -44,6 +44,7 @@ export class Journal {
   readonly hybridClock = new HybridClock()
   readonly #options: JournalOptions
   #counter = 0
+  #seen: Version = emptyVersion
 
   constructor(options: JournalOptions) {
     this.#options = options
@@ -58,9 +59,15 @@ export class Journal {
     return this.hybridClock.tick(this.#options.clock.wallMs())
   }
 
+  /** The newest counter of each worker, as far as this life has read or written; its own included. */
+  get seen(): Version {
+    return withCounter(this.#seen, this.#options.workerId, Math.max(this.#counter, this.#seen[this.#options.workerId] ?? 0))
+  }
+
   /** What was read or told: later writes follow it in time and have seen its version. */
   learn(stored: Stored): void {
     this.observe(stored.entry)
+    if (!isCovered(stored.entry.version, this.#seen)) this.#seen = prune(joinVersions(this.#seen, stored.entry.version))
     this.contexts.learn(stored.key, stored.entry.version)
   }
 
@@ -122,7 +129,11 @@ export class Journal {
         } else {
           if (receipt.type !== 'failed' && receipt.stored !== null) this.learn(receipt.stored)
           if (receipt.type === 'conflict') {
-            answer({ ...receipt, isOverwritten: isUncertain && receipt.stored !== null && hasSeen(receipt.stored, first) })
+            answer({
+              ...receipt,
+              own: first.entry,
+              isOverwritten: isUncertain && receipt.stored !== null && hasSeen(receipt.stored, first),
+            })
           } else answer(receipt)
         }
       },
@@ -142,6 +153,7 @@ export class Journal {
     if (time.counter > 0) x.c = time.counter
     if (intent.guard !== undefined) x.e = [intent.guard.scope, intent.guard.epoch]
     if (intent.value === undefined) x.t = 1
+    if (intent.fields !== undefined) x.f = intent.fields
     const plain = { value: intent.value ?? null, version, timestamp: time.ms, workerId, x }
     const hasTtl = intent.ttlSeconds !== undefined && intent.ttlSeconds > 0
     const entry: Entry = hasTtl ? { ...plain, ttl: intent.ttlSeconds as number } : plain

@@ -3,7 +3,7 @@
  * conflict means to a caller. Knows the store's port for reads and the journal for writes.
  */
 import type { WriteOutcome } from '../actors/outcome.ts'
-import { type Entry, isLive } from '../domain/entry.ts'
+import { type Entry, type EntryExtension, isLive } from '../domain/entry.ts'
 import { MemorySyncError, quote } from '../domain/errors.ts'
 import { type Json, toJson } from '../domain/json.ts'
 import { assertKey, type Keys } from '../domain/key.ts'
@@ -24,10 +24,25 @@ export interface WriteOptions {
   readonly ifRevision?: number
   /** Only if the key has no value; otherwise rejects with `conflict`. */
   readonly ifAbsent?: boolean
+  /** Only while this lock is held; otherwise rejects with `lock_lost`. Checked by the store, together with the write. */
+  readonly lock?: WriteLock
+}
+
+/** What a guarded write needs of a lock, as `runtime.lock` gives it. */
+export interface WriteLock {
+  readonly isHeld: boolean
+  readonly guard: Guard
+}
+
+/** What writers that had not seen each other leave: the value to be stored, or undefined for none. */
+export interface Reconciled {
+  readonly value: Json | undefined
+  readonly fields?: EntryExtension['f']
 }
 
 export interface Committed {
   readonly revision: number
+  readonly version: Version
   readonly durability: Durability
 }
 
@@ -58,7 +73,7 @@ export interface MemoryWatchOptions {
 }
 
 export interface MemoryHands {
-  readonly store: Pick<Store, 'get' | 'list'>
+  readonly store: Pick<Store, 'list'>
   readonly clock: Clock
   readonly random: Random
   readonly keys: Keys
@@ -69,9 +84,17 @@ export interface MemoryHands {
    * and the write: all who ask at once would be given the same room.
    */
   room(): Promise<void> | null
+  /** What is known to be stored now, without asking the store; undefined: only the store can tell. */
+  cached(key: string): Stored | null | undefined
+  /** What is cached, however old. */
+  peek(key: string): Stored | null | undefined
+  /** From the cache where that is sure, else from the store. */
+  read(key: string): Promise<Stored | null>
   learn(stored: Stored): void
   contextOf(key: string): Version | undefined
   write(intents: readonly Intent[]): Promise<WriteOutcome>
+  /** Decides between what is stored and a write that had not seen it. null: the later to commit stays. */
+  readonly reconcile: ((key: string, stored: Entry, own: Entry) => Reconciled) | null
   subscribe(pattern: string, listener: (stored: Stored) => unknown): () => void
   /** A watch that ends with the runtime at the latest. */
   follow(pattern: string, options: WatchOptions): AsyncIterable<FeedItem>
@@ -107,9 +130,28 @@ export class Memory {
    */
   async get<Value = Json>(key: string): Promise<Value | null> {
     assertKey(key)
-    const pending = this.#pending.get(key)
-    const value = pending === undefined ? (await this.#read(key))?.entry.value : pending.value
-    return (value ?? null) as Value | null
+    if (this.#pending.size > 0) {
+      const pending = this.#pending.get(key)
+      if (pending !== undefined) return (pending.value ?? null) as Value | null
+    }
+    const cached = this.#hands.cached(key)
+    if (cached === undefined) return ((await this.#read(key))?.entry.value ?? null) as Value | null
+    if (cached === null) return null
+    if (this.#hands.contextOf(key) === undefined) this.#hands.learn(cached)
+    return this.#valueOf(cached) as Value | null
+  }
+
+  /**
+   * What is cached of the key, at once and perhaps out of date: the value, null where there is none, undefined when it is
+   * not cached. Own writes on their way are seen.
+   */
+  peek<Value = Json>(key: string): Value | null | undefined {
+    if (this.#pending.size > 0) {
+      const pending = this.#pending.get(key)
+      if (pending !== undefined) return (pending.value ?? null) as Value | null
+    }
+    const cached = this.#hands.peek(key)
+    return (cached ? this.#valueOf(cached) : cached) as Value | null | undefined
   }
 
   /** The value with its version, writer, time and revision; null where `get` gives null. */
@@ -121,22 +163,23 @@ export class Memory {
   /**
    * Stores a JSON value; settles when it is committed.
    *
-   * Without a condition the last to commit stays. A value that another process wrote meanwhile is taken notice of before
-   * it is overwritten, so every reader can tell the order of the two.
+   * Without a condition a value that another process wrote meanwhile is taken notice of: the runtime's conflict resolver
+   * decides what is stored, and without one the last to commit stays. Either way every reader can tell the order of the two.
    *
-   * @throws `invalid_key`, `invalid_value`, `too_large`, `conflict`, `stale_epoch`, `backpressure`, `closed`, `store_unavailable`
+   * @throws `invalid_key`, `invalid_value`, `too_large`, `conflict`, `stale_epoch`, `lock_lost`, `backpressure`, `closed`,
+   * `store_unavailable`
    */
   async set(key: string, value: unknown, options: WriteOptions = {}): Promise<Committed> {
     this.#assertWritable(key)
-    checkWriteOptions(options)
+    checkWriteOptions(key, options)
     const json = toJson(value)
     return this.#write(key, json, options)
   }
 
   /** Deletes the key; settles when that is committed, also when there was nothing. */
-  async delete(key: string, options: Pick<WriteOptions, 'ifRevision'> = {}): Promise<Committed> {
+  async delete(key: string, options: Pick<WriteOptions, 'ifRevision' | 'lock'> = {}): Promise<Committed> {
     this.#assertWritable(key)
-    checkWriteOptions(options)
+    checkWriteOptions(key, options)
     return this.#write(key, undefined, options)
   }
 
@@ -148,9 +191,13 @@ export class Memory {
    * @throws what `set` does; `unknown_outcome` when the store's reply was lost and the value was overwritten before it could
    * be asked again: never is a change made twice.
    */
-  async update(key: string, change: (value: Json) => unknown, options: Pick<WriteOptions, 'ttlSeconds'> = {}): Promise<Json> {
+  async update(
+    key: string,
+    change: (value: Json) => unknown,
+    options: Pick<WriteOptions, 'ttlSeconds' | 'lock'> = {},
+  ): Promise<Json> {
     this.#assertWritable(key)
-    checkWriteOptions(options)
+    checkWriteOptions(key, options)
     let stored = await this.#readStored(key)
     for (let round = 1; ; round++) {
       const current = stored !== null && isLive(stored.entry, this.#hands.clock.wallMs()) ? stored.entry.value : null
@@ -162,7 +209,8 @@ export class Memory {
       const outcome = await this.#submit(key, json, condition, options, stored?.entry.version ?? emptyVersion)
       if (outcome.type === 'committed') return json
       // A change that may have been made already must not be made again.
-      if (outcome.type !== 'conflict' || outcome.isOverwritten || round >= conflictRoundsMax) throw this.#refusal(key, outcome)
+      if (outcome.type !== 'conflict' || outcome.isOverwritten || round >= conflictRoundsMax)
+        throw this.#refusal(key, outcome, options.lock)
       stored = outcome.stored
       await this.#pause(round)
     }
@@ -220,9 +268,14 @@ export class Memory {
 
   async #readStored(key: string): Promise<Stored | null> {
     await this.#hands.ready()
-    const stored = await this.#hands.store.get(key)
+    const stored = await this.#hands.read(key)
     if (stored !== null) this.#hands.learn(stored)
     return stored
+  }
+
+  #valueOf({ entry }: Stored): Json {
+    const isSure = entry.ttl === undefined && entry.x?.t === undefined
+    return isSure || isLive(entry, this.#hands.clock.wallMs()) ? entry.value : null
   }
 
   #write(key: string, value: Json | undefined, options: WriteOptions): Promise<Committed> {
@@ -245,26 +298,32 @@ export class Memory {
     const condition: Condition = options.ifRevision === undefined ? ifAbsent : { type: 'revision', revision: options.ifRevision }
     const outcome = await this.#submit(key, value, condition, options, context)
     if (outcome.type === 'committed') return outcome
-    throw this.#refusal(key, outcome)
+    throw this.#refusal(key, outcome, options.lock)
   }
 
   async #overwrite(key: string, own: PendingWrite, options: WriteOptions): Promise<Committed> {
     await this.#hands.ready()
     let context = await this.#contextOf(key)
+    /** What was written first, whatever it is merged with: each merge begins with it anew. */
+    let mine: Entry | null = null
+    let merged: Reconciled = { value: own.value }
     for (let round = 1; ; round++) {
       for (let room = this.#hands.room(); room !== null; room = this.#hands.room()) await room
       // Own writes that went ahead meanwhile are seen too.
       const known = this.#hands.contextOf(key)
       if (known !== undefined) context = joinVersions(known, context)
-      const outcome = await this.#submit(key, own.value, { type: 'causal', context }, options, context)
+      const outcome = await this.#submit(key, merged.value, { type: 'causal', context }, options, context, merged.fields)
       if (outcome.type === 'committed') return outcome
-      if (outcome.type !== 'conflict' || outcome.stored === null || round >= conflictRoundsMax) throw this.#refusal(key, outcome)
+      if (outcome.type !== 'conflict' || outcome.stored === null || round >= conflictRoundsMax)
+        throw this.#refusal(key, outcome, options.lock)
       // The writers had not seen each other. This one has now: its version will cover what it overwrites.
       context = joinVersions(context, outcome.stored.entry.version)
       await this.#pause(round)
       // A later call of this process overwrites it anyway; trying again could only come too late and undo that.
       const newest = this.#pending.get(key)
       if (newest !== undefined && newest !== own && newest.outcome !== null) return newest.outcome
+      mine ??= outcome.own
+      if (mine !== null && this.#hands.reconcile !== null) merged = this.#hands.reconcile(key, outcome.stored.entry, mine)
     }
   }
 
@@ -280,18 +339,22 @@ export class Memory {
     condition: Condition,
     options: WriteOptions,
     context: Version,
+    fields?: EntryExtension['f'],
   ): Promise<WriteOutcome> {
+    const guard = options.lock?.guard ?? this.#guard
     let intent: Intent = { key, value, condition, context }
-    if (this.#guard !== undefined) intent = { ...intent, guard: this.#guard }
+    if (guard !== undefined) intent = { ...intent, guard }
+    if (fields !== undefined) intent = { ...intent, fields }
     if (options.ttlSeconds !== undefined) intent = { ...intent, ttlSeconds: options.ttlSeconds }
     return this.#hands.write([intent])
   }
 
-  #refusal(key: string, outcome: Exclude<WriteOutcome, { type: 'committed' }>): MemorySyncError {
+  #refusal(key: string, outcome: Exclude<WriteOutcome, { type: 'committed' }>, lock?: WriteLock): MemorySyncError {
     switch (outcome.type) {
       case 'failed':
         return outcome.error
       case 'stale-epoch':
+        if (lock !== undefined) return lockLost(key)
         return new MemorySyncError(
           'stale_epoch',
           `${key} was not written: ${outcome.scope} has been taken over by another owner`,
@@ -338,12 +401,20 @@ export class Memory {
   }
 }
 
+function lockLost(key: string): MemorySyncError {
+  return new MemorySyncError('lock_lost', `${key} was not written: the lock that guards it is not held any more`, {
+    key,
+    retryable: false,
+  })
+}
+
 function itemOf(stored: Stored): MemoryItem {
   return { key: stored.key, value: stored.entry.value, revision: stored.revision, entry: stored.entry }
 }
 
-function checkWriteOptions(options: WriteOptions): void {
-  const { ttlSeconds, ifRevision } = options
+function checkWriteOptions(key: string, options: WriteOptions): void {
+  const { ttlSeconds, ifRevision, lock } = options
+  if (lock !== undefined && !lock.isHeld) throw lockLost(key)
   if (ttlSeconds !== undefined && !(Number.isFinite(ttlSeconds) && ttlSeconds >= 0)) {
     throw new MemorySyncError('invalid_option', `ttlSeconds must be a number of at least 0, got ${quote(ttlSeconds)}`)
   }

@@ -2,10 +2,12 @@
 import { z } from 'zod'
 import { MemorySyncError, quote } from '../domain/errors.ts'
 import { assertId, defaultNamespace } from '../domain/key.ts'
+import type { ConflictResolver } from '../domain/resolvers.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store } from '../ports/store.ts'
+import { cacheSizeDefault } from './cache.ts'
 
 export interface RuntimeOptions {
   /**
@@ -17,6 +19,8 @@ export interface RuntimeOptions {
   readonly namespace?: string
   /** Labels this process's writes. Default: host, process id and incarnation. */
   readonly workerId?: string
+  /** Entries that are kept for reads; 0: none. Default 1,000. */
+  readonly cacheSize?: number
   /** Writes gather at most so long, in milliseconds, while others are in flight. Default 100. */
   readonly batchIntervalMs?: number
   /** Milliseconds a write waits for company while nothing is in flight. Default 0. */
@@ -27,6 +31,11 @@ export interface RuntimeOptions {
   readonly taskLeaseMs?: number
   /** When the write buffer is full: `wait` for room, or `reject` with `backpressure`. Default `wait`. */
   readonly backpressure?: 'wait' | 'reject'
+  /**
+   * Decides between two values of a key whose writers had not seen each other: one of `ConflictResolvers`, or your own (try it
+   * with `assertResolverLaws`). Default: none, the later to commit stays.
+   */
+  readonly conflictResolver?: ConflictResolver
   /** Crashes of one internal actor within the period before the runtime gives up. Default 5 in 60,000 ms. */
   readonly restart?: { readonly intensity?: number; readonly periodMs?: number }
   /** Whether the runtime keeps the process alive until `shutdown`. Default true. */
@@ -60,11 +69,13 @@ const schema = z.strictObject({
   store: z.union([z.string(), port<Store>(['open', 'get', 'list', 'commit', 'watch', 'close'])]).optional(),
   namespace: z.string().default(defaultNamespace),
   workerId: z.string().optional(),
+  cacheSize: z.int().min(0).max(10_000_000).default(cacheSizeDefault),
   batchIntervalMs: ms(0).default(100),
   lingerMs: ms(0).default(0),
   heartbeatIntervalMs: ms(10).default(5000),
   taskLeaseMs: ms(100).default(15_000),
   backpressure: z.enum(['wait', 'reject']).default('wait'),
+  conflictResolver: z.custom<ConflictResolver>((given) => typeof given === 'function', { error: 'a function' }).optional(),
   restart: z.strictObject(restartShape).prefault({}),
   keepAlive: z.boolean().default(true),
   durability: z.enum(['process-crash', 'fsync']).default('process-crash'),

@@ -5,6 +5,7 @@
 import type { InspectionEvent } from 'xstate'
 import { BatchWriter } from '../actors/batch-writer.ts'
 import { circuitBreakerLogic } from '../actors/circuit-breaker.ts'
+import type { RememberOptions, WriteOutcome } from '../actors/outcome.ts'
 import { syncLogic } from '../actors/sync.ts'
 import { taskLogic } from '../actors/task.ts'
 import { workerLogic } from '../actors/worker.ts'
@@ -12,19 +13,25 @@ import { type Moment, momentOf } from '../domain/deadline.ts'
 import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
 import { assertId, type Keys, keysOf } from '../domain/key.ts'
 import type { TaskRecord } from '../domain/task-record.ts'
+import type { Version } from '../domain/version-vector.ts'
+import type { Intent, Unit } from '../domain/write.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { PostEvent } from '../ports/post.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store, Stored } from '../ports/store.ts'
+import { ReadCache } from './cache.ts'
 import { assertEvent, drivenEventOf, parseAddress, type TaskCommand, taskCommandOf } from './commands.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { type Explanation, explain } from './explain.ts'
 import { HandlerRunner } from './handlers.ts'
 import { Journal } from './journal.ts'
+import { type HeldLock, type LockOptions, Locks } from './locks.ts'
 import { Memory } from './memory.ts'
 import type { CheckedOptions } from './options.ts'
 import { Queue } from './queue.ts'
+import { QueueDocuments } from './queue-document.ts'
+import { type Conflict, Reconciler } from './reconciler.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Supervisor } from './supervisor.ts'
 import { Sweeper } from './sweeper.ts'
@@ -49,6 +56,35 @@ export interface RuntimeParts {
   readonly logger: Logger
   readonly workerId: string
   readonly incarnation: string
+  readonly observer?: RuntimeObserver
+}
+
+/** What those built on a runtime need beyond its calls. */
+export interface RuntimeInside {
+  readonly keys: Keys
+  readonly clock: Clock
+  readonly random: Random
+  /** Hybrid milliseconds. */
+  nowMs(): number
+  remember(intents: readonly Intent[], options?: RememberOptions): Promise<WriteOutcome>
+  /** The queue as documents, and this process's claims from them. */
+  readonly queueDocuments: QueueDocuments
+  /** Locks by their keys. */
+  readonly locks: Locks
+  /** Sends what waits for company. */
+  flush(): void
+  /** Runs of the conflict resolver. */
+  conflicts(): number
+  /** What this process has seen: the newest counter of each worker, its own included. */
+  seen(): Version
+  readonly cache: Pick<ReadCache, 'metrics' | 'clear'>
+}
+
+/** What the facade counts and tells. */
+export interface RuntimeObserver {
+  /** Units of one batch that were committed. */
+  committed?(units: readonly Unit[]): void
+  resolved?(conflict: Conflict): void
 }
 
 type DrivenCommand = Exclude<TaskCommand, { type: 'task.cancel' }>
@@ -70,10 +106,14 @@ export class Runtime {
   readonly #writer: BatchWriter
   readonly #journal: Journal
   readonly #subscriptions: Subscriptions
+  readonly #reconciler: Reconciler | null
+  readonly #cache: ReadCache
   readonly #watches: Watches
+  readonly #locks: Locks
   readonly #runner: HandlerRunner
   readonly #dispatcher: Dispatcher
   readonly #tasks: Tasks
+  readonly #queueDocuments: QueueDocuments
   readonly #sweeper: Sweeper
   readonly #workers: Workers
   readonly #problemListeners = new Set<(error: MemorySyncError) => void>()
@@ -83,6 +123,10 @@ export class Runtime {
   #problems = 0
   #aliveTimer: Timer | null = null
   #breakerKnowsFailure = false
+  /** Whether changes come in the order of their revisions; a snapshot comes in that of its keys. */
+  #isFeedLive = false
+  /** The revision up to which subscribers were told. */
+  #toldThrough = 0
   #closing: Promise<void> | null = null
 
   /** Use `createRuntime`. */
@@ -101,7 +145,15 @@ export class Runtime {
       report,
       escalate: (address, error) => this.#escalate(address, error),
     })
-    this.#writer = new BatchWriter({ store, clock, random, report, observe: (call) => this.#observeCall(call) })
+    const { committed } = parts.observer ?? {}
+    this.#writer = new BatchWriter({
+      store,
+      clock,
+      random,
+      report,
+      observe: (call) => this.#observeCall(call),
+      ...(committed === undefined ? undefined : { committed }),
+    })
     this.#journal = new Journal({
       workerId: parts.workerId,
       incarnation: parts.incarnation,
@@ -117,7 +169,10 @@ export class Runtime {
         ),
     })
     const remember = this.#journal.remember.bind(this.#journal)
+    const cache = new ReadCache({ store, admits: ({ entry }) => entry.x?.d[2] === parts.incarnation }, options.cacheSize)
+    this.#cache = cache
     this.#subscriptions = new Subscriptions(report)
+    this.#reconciler = reconcilerOf(parts, report)
     this.#watches = new Watches(store)
     this.memory = new Memory({
       store,
@@ -125,17 +180,36 @@ export class Runtime {
       random,
       keys,
       ready: () => this.#usable(),
+      cached: (key) => (this.#state === 'open' ? cache.fresh(key) : undefined),
+      peek: (key) => cache.peek(key),
+      read: (key) => cache.get(key),
       room: () => this.#room(),
       learn: (stored) => this.#journal.learn(stored),
       contextOf: (key) => this.#journal.contexts.get(key),
       write: (intents) => new Promise((resolve) => remember(intents, resolve)),
+      reconcile: this.#reconciler === null ? null : this.#reconciler.reconcile.bind(this.#reconciler),
       subscribe: (pattern, listener) => this.#subscriptions.add(pattern, listener),
       follow: (pattern, watchOptions) => this.#watches.follow(pattern, watchOptions),
     })
+    this.#locks = new Locks({
+      store,
+      clock,
+      random,
+      keys,
+      workerId: parts.workerId,
+      incarnation: parts.incarnation,
+      supervisor: this.#supervisor,
+      remember,
+      report,
+      ready: () => this.#usable(),
+      learn: (stored) => this.#journal.learn(stored),
+    })
+    const locks = this.#locks
     this.#runner = new HandlerRunner({
       clock,
       random,
       keys,
+      lock: (name, lockOptions) => locks.acquireHold(keys.lock(assertId(name, 'lock name')), { autoRenew: true, ...lockOptions }),
       memory: this.memory,
       leaseMs: options.taskLeaseMs,
       now,
@@ -183,6 +257,23 @@ export class Runtime {
       room: () => this.#room(),
       follow: (key, watchOptions) => this.#watches.follow(key, watchOptions),
       deliver: (record, command) => this.#deliver(record, command),
+    })
+    this.#queueDocuments = new QueueDocuments({
+      store,
+      clock,
+      keys,
+      workerId: parts.workerId,
+      incarnation: parts.incarnation,
+      remember,
+      now,
+      report,
+      ready: () => this.#usable(),
+      room: () => this.#room(),
+      observe: (entry) => this.#journal.observe(entry),
+      tick: () => this.#journal.tick(),
+      // Two heartbeats in a row may be missed.
+      lease: () => ({ ...runner.lease(), leaseMs: Math.max(options.taskLeaseMs, 3 * options.heartbeatIntervalMs) }),
+      leaseLeftMs: (seen) => this.#dispatcher.leaseLeftMs(seen),
     })
     this.#sweeper = new Sweeper({ store, clock, random, keys, remember, report })
     this.queue = new Queue(this.#tasks, this.#sweeper, () => this.#usable())
@@ -235,6 +326,24 @@ export class Runtime {
     return () => this.#problemListeners.delete(listener)
   }
 
+  /** @internal */
+  get inside(): RuntimeInside {
+    const { clock, random } = this.#parts
+    return {
+      keys: this.#keys,
+      clock,
+      random,
+      nowMs: () => this.#journal.nowMs(),
+      remember: (intents, options) => new Promise((resolve) => this.#journal.remember(intents, resolve, options)),
+      queueDocuments: this.#queueDocuments,
+      locks: this.#locks,
+      flush: () => this.#writer.flush(),
+      conflicts: () => this.#reconciler?.count ?? 0,
+      seen: () => this.#journal.seen,
+      cache: this.#cache,
+    }
+  }
+
   /** Starts a worker actor in this process. It takes tasks as soon as it is registered. @throws `invalid_option`, `closed` */
   spawnWorker(options: WorkerOptions): WorkerHandle {
     if (!this.#isOpen()) throw this.#closedError()
@@ -250,6 +359,27 @@ export class Runtime {
   /** A task by its id, wherever it was submitted. */
   task(id: string): TaskHandle {
     return this.#tasks.handle(id)
+  }
+
+  /**
+   * Takes the lock of that name, shared by all runtimes of the namespace; null when somebody else, or an earlier call here,
+   * has it until `waitMs` are over. It is renewed until it is released, at shutdown at the latest. Who waits has no place in
+   * a line.
+   *
+   * At most one holder's writes `{ lock }` take effect from any point on: the store refuses those of a former holder. Two
+   * processes may for a while both believe that they hold it; effects elsewhere need `lock.epoch` as a fencing token.
+   *
+   * @example
+   * await using lock = await runtime.lock('nightly', { waitMs: 5000 })
+   * if (lock !== null) await runtime.memory.set('report', { day: 1 }, { lock })
+   *
+   * @throws `invalid_option`, `invalid_key`, `aborted`, `closed`; `store_unavailable` and the like: never null for a store
+   * that failed
+   */
+  async lock(name: string, options: LockOptions = {}): Promise<HeldLock | null> {
+    const key = this.#keys.lock(assertId(name, 'lock name'))
+    if (!this.#isOpen()) throw this.#closedError()
+    return this.#locks.acquire(key, { autoRenew: true, ...options })
   }
 
   /**
@@ -348,11 +478,14 @@ export class Runtime {
           store: this.#parts.store,
           random: this.#parts.random,
           dispatch: (changes) => this.#dispatch(changes),
-          announce: (state) => {
+          announce: (state, through) => {
             if (state === 'live') resolve()
-            this.#feedIsWhole(state)
+            this.#feedIs(state, through)
           },
-          report: (message) => this.#report(new MemorySyncError('store_unavailable', `the feed of the store broke: ${message}`)),
+          report: (message) => {
+            this.#cache.suspect()
+            this.#report(new MemorySyncError('store_unavailable', `the feed of the store broke: ${message}`))
+          },
         }),
       })
     })
@@ -367,6 +500,7 @@ export class Runtime {
 
   /** Everything committed comes through here once, by whom ever. */
   #dispatch(changes: readonly Stored[]): void {
+    this.#cache.applied(changes)
     for (const change of changes) {
       try {
         this.#dispatchOne(change, changes)
@@ -390,11 +524,18 @@ export class Runtime {
       this.#tasks.changed(taskId, change, changes)
       this.#dispatcher.changed(taskId, change)
     }
-    this.#subscriptions.dispatch(change)
+    this.#locks.changed(change)
+    // After a gap everything that is stored comes again: subscribers hear of what they have not heard of.
+    if (change.revision > this.#toldThrough) this.#subscriptions.dispatch(change)
+    if (this.#isFeedLive) this.#toldThrough = Math.max(this.#toldThrough, change.revision)
   }
 
   /** After a connection or a gap, what was missed is looked for. */
-  #feedIsWhole(state: 'live' | 'reset'): void {
+  #feedIs(state: 'live' | 'reset', through: number | null): void {
+    this.#isFeedLive = state === 'live'
+    if (state === 'reset') this.#cache.suspect()
+    else if (through !== null) this.#cache.caughtUp(through)
+    if (through !== null) this.#toldThrough = Math.max(this.#toldThrough, through)
     if (state !== 'live' || this.#state !== 'open') return
     this.#dispatcher.scan()
     this.#tasks.lookAgain()
@@ -498,6 +639,7 @@ export class Runtime {
     if (!wasOpen) this.#abandonOpening()
     const whenOffline = this.#workers.drainAll()
     await this.#drainTasks(drainMs)
+    await this.#locks.releaseAll(this.#failure === null ? flushDeadlineMs : 0)
     await this.#within(flushDeadlineMs, whenOffline())
     await this.#drainWriter()
     this.#writer.stop()
@@ -562,6 +704,18 @@ function harmless(tell: () => void, complain: (thrown: unknown) => void = () => 
       // Nobody is left to tell.
     }
   }
+}
+
+function reconcilerOf(parts: RuntimeParts, report: (error: MemorySyncError) => void): Reconciler | null {
+  const { conflictResolver: resolver } = parts.options
+  if (resolver === undefined) return null
+  const { resolved } = parts.observer ?? {}
+  return new Reconciler({
+    resolver,
+    wallMs: () => parts.clock.wallMs(),
+    report,
+    ...(resolved === undefined ? undefined : { resolved }),
+  })
 }
 
 const opened = Promise.resolve()

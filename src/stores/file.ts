@@ -155,6 +155,13 @@ class FileStore implements Store {
     return this.#read(() => reader.head())
   }
 
+  headNow(): number {
+    if (this.#directory === null && this.#closing === null) {
+      throw new MemorySyncError('store_unavailable', `the store ${this.url} is not open yet; await open() first`)
+    }
+    return this.#read(() => this.#directory?.reader.head() ?? 0)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

@@ -117,6 +117,10 @@ class MemoryStore implements Store {
     return this.#use().revision
   }
 
+  headNow(): number {
+    return this.#use().revision
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true

@@ -66,7 +66,7 @@ function storedAs(record: TaskRecord | null, revision = 9): Stored {
 }
 
 function conflictWith(stored: Stored | null): WriteOutcome {
-  return { type: 'conflict', key: 'ns/tasks/a/record', stored, isOverwritten: false }
+  return { type: 'conflict', key: 'ns/tasks/a/record', stored, own: null, isOverwritten: false }
 }
 
 describe('a live task', () => {

@@ -69,8 +69,8 @@ describe('following the store', () => {
   it('is live once it has caught up, and says so each time', () => {
     const run = play(caughtUp)
     expect(run).toMatchObject({ value: 'live', context: { cursor: 9, failures: 0 } })
-    expect(run.effects).toEqual([{ type: 'announce', params: { state: 'live' } }])
-    expect(play(caughtUp, reset, caughtUp).effects).toEqual([{ type: 'announce', params: { state: 'live' } }])
+    expect(run.effects).toEqual([{ type: 'announce', params: { state: 'live', through: 9 } }])
+    expect(play(caughtUp, reset, caughtUp).effects).toEqual([{ type: 'announce', params: { state: 'live', through: 9 } }])
   })
 
   it('dispatches every change in every state that is connected', () => {

@@ -14,6 +14,18 @@ export const readingCases = [
     assert.equal(await store.head(), 0)
   }),
 
+  contractCase('headNow, where there is one, counts every commit that has its receipt', [], async (store) => {
+    if (store.headNow === undefined) return
+    assert.equal(store.headNow(), 0)
+    for (let round = 0; round < 20; round++) {
+      const revision = await committed(store, put('a', round), put('b', round))
+      assert.equal(store.headNow(), revision + 1)
+      assert.equal(store.headNow(), await store.head())
+    }
+    await store.close()
+    assert.throws(() => store.headNow?.(), { code: 'closed' })
+  }),
+
   contractCase('what was written is read back, member for member', [], async (store) => {
     const entry = entryOf(
       { list: [1, 'two', null, true, { deep: [] }], text: '', number: -1.5e-7, '': 0, ключ: 'значение' },
