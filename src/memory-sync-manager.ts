@@ -113,9 +113,7 @@ export class MemorySyncManager extends Announcer {
       keepAlive: config.keepAlive,
       nowMs: () => this.#inside.nowMs(),
       remember: (intents, rememberOptions) => this.#inside.remember(intents, rememberOptions),
-      beaten: () => {
-        queueDocuments.renewClaims().catch((thrown: unknown) => this.problem(MemorySyncError.from(thrown, 'store_unavailable')))
-      },
+      beaten: () => void queueDocuments.renewClaims(),
       report: (error) => this.problem(error),
     })
     // A store that does not open is told to every caller.
@@ -242,7 +240,6 @@ export class MemorySyncManager extends Announcer {
   async getQueue(): Promise<QueueDocument | null> {
     this.#assertOpen()
     this.#reads++
-    await this.#runtime.ready()
     return this.#inside.queueDocuments.getQueue()
   }
 
@@ -253,9 +250,11 @@ export class MemorySyncManager extends Announcer {
    */
   async syncQueue(queue: QueueDocument): Promise<void> {
     this.#assertOpen()
-    await this.#runtime.ready()
-    await this.#inside.queueDocuments.syncQueue(queue)
-    this.tell('queue-synced', queue)
+    const synced = this.#inside.queueDocuments.syncQueue(queue)
+    // The caller may change its document while this waits.
+    const copy = { pending: [...queue.pending], processing: [...queue.processing] }
+    await synced
+    this.tell('queue-synced', copy)
   }
 
   async syncAssignments(assignments: unknown): Promise<void> {

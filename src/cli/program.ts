@@ -11,6 +11,7 @@ import { runCommand } from './commands/run.ts'
 import { setCommand } from './commands/set.ts'
 import { statusCommand } from './commands/status.ts'
 import { tasksCommand } from './commands/tasks.ts'
+import { unlockCommand } from './commands/unlock.ts'
 import { watchCommand } from './commands/watch.ts'
 import { exitCodesHelp } from './exit-codes.ts'
 import type { Cli } from './session.ts'
@@ -27,6 +28,7 @@ const commands = [
   cancelCommand,
   deadLettersCommand,
   replayCommand,
+  unlockCommand,
 ]
 
 /** @throws CommanderError from its `parseAsync` for bad usage, and when help was asked for. */

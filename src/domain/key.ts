@@ -184,8 +184,10 @@ export function keysOf(namespace: string): Keys {
     worker: (id, document) => `${workers}${id}/${document}`,
     lock: (name) => `${locks}${name}`,
     isLock(key) {
-      if (key.endsWith('/lock') && key.startsWith(tasks)) return !key.slice(tasks.length, -'/lock'.length).includes('/')
-      return key.startsWith(locks) && !key.slice(locks.length).includes('/')
+      const isOfTask = key.startsWith(tasks) && key.endsWith('/lock')
+      if (!isOfTask && !key.startsWith(locks)) return false
+      const id = isOfTask ? key.slice(tasks.length, -'/lock'.length) : key.slice(locks.length)
+      return id.length > 0 && !id.includes('/')
     },
   }
 }

@@ -87,6 +87,8 @@ export class ReadCache {
   #caughtUp = -1
   /** What was cached in an earlier era is suspect. */
   #era = 0
+  /** The last own write that is known to be committed, on network stores. */
+  #lastReceipt = 0
   #hits = 0
   #misses = 0
   #invalidated = 0
@@ -176,6 +178,7 @@ export class ReadCache {
   committed(key: string, revision: number): void {
     if (this.#headBy !== 'told') return
     if (revision > this.#head) this.#head = revision
+    if (revision > this.#lastReceipt) this.#lastReceipt = revision
     const flight = this.#flights.get(key)
     if (flight !== undefined && revision > flight.floor) flight.floor = revision
     const slot = this.#slots.peek(key)
@@ -209,16 +212,19 @@ export class ReadCache {
     const flight = this.#flights.get(change.key)
     if (flight !== undefined && !(flight.newest !== null && flight.newest.revision >= change.revision)) flight.newest = change
     const slot = this.#slots.peek(change.key)
-    if (slot === undefined) {
-      if (this.#size > 0 && this.#hands.admits(change)) this.#slots.set(change.key, this.#slotOf(change, change.revision, 0))
-    } else if (slot.era !== this.#era || change.revision > slot.revision) {
-      this.#put(slot, change, change.revision, change.revision)
+    if (slot !== undefined && slot.era === this.#era) {
+      if (change.revision > slot.revision) this.#put(slot, change, change.revision, change.revision)
+      return
     }
+    // An own write behind it may have its receipt already; the feed is late.
+    if (change.revision < this.#lastReceipt) return
+    if (slot !== undefined) this.#put(slot, change, change.revision, change.revision)
+    else if (this.#size > 0 && this.#hands.admits(change)) this.#slots.set(change.key, this.#slotOf(change, change.revision, 0))
   }
 
   async #read(key: string, head: number): Promise<Stored | null> {
     let flight = this.#flights.get(key)
-    if (flight !== undefined && flight.head < head) {
+    if (flight !== undefined && (flight.head < head || flight.era !== this.#era)) {
       // It may have read what was overwritten before this call. Whichever follows it begins after this call.
       await flight.ended
       flight = this.#flights.get(key)

@@ -310,6 +310,9 @@ class RunningTask implements HandledTask {
     if (keys.taskOfRecord(key) !== null) {
       throw new MemorySyncError('not_supported', `${key} is a task's record: an effect cannot write it`, { key })
     }
+    if (keys.isLock(key)) {
+      throw new MemorySyncError('not_supported', `${key} is a lock's record: an effect cannot write it`, { key })
+    }
     // A unit writes a key once, and the completion writes these two itself.
     if (key === keys.task(this.id, 'state') || key === keys.task(this.id, 'result')) {
       throw new MemorySyncError('not_supported', `${key} is written with the task's completion: an effect cannot write it`, {

@@ -10,7 +10,7 @@ import { CommandLine } from './command-line.ts'
 
 const cli = new CommandLine()
 const output = new Output(process.stdout, process.stderr, () => {})
-const names = ['run', 'status', 'get', 'set', 'delete', 'watch', 'tasks', 'explain', 'cancel', 'dead-letters', 'replay']
+const names = ['run', 'status', 'get', 'set', 'delete', 'watch', 'tasks', 'explain', 'cancel', 'dead-letters', 'replay', 'unlock']
 
 /** What is said about arguments that no command is run with: this needs no process of its own. */
 async function usage(args: readonly string[]): Promise<{ isHelp: boolean; out: string; err: string }> {
@@ -57,6 +57,7 @@ describe('bad usage', () => {
     ['an option that is none of the choices', ['tasks', '--status', 'lost'], /Allowed choices are pending, processing/],
     ['options that exclude each other', ['set', 'a', '1', '--if-absent', '--if-revision', '1'], /cannot be used with/],
     ['ids beside --all', ['replay', 'a', '--all'], /either ids of tasks or --all/],
+    ['neither a lock nor a task', ['unlock', '--force'], /either the name of a lock or --task/],
     ['an option without its other', ['run', 'x.js', '--keep'], /--keep needs --tasks/],
   ])('is %s', async (_, args, message) => {
     const { isHelp, out, err } = await usage(args)

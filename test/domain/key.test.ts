@@ -262,7 +262,23 @@ describe('the keys of a namespace', () => {
   it('lie where the documents say', () => {
     expect(keys.task('t', 'record')).toBe('ns/tasks/t/record')
     expect(keys.worker('w', 'heartbeat')).toBe('ns/workers/w/heartbeat')
+    expect(keys.lock('nightly')).toBe('ns/locks/nightly')
     expect(keys.allTaskRecords).toBe('ns/tasks/*/record')
+  })
+
+  it('tell a lock from anything else', () => {
+    for (const key of [keys.lock('nightly'), keys.task('t', 'lock')]) expect(keys.isLock(key), key).toBe(true)
+    for (const key of [
+      'ns/locks/',
+      'ns/locks/a/b',
+      'ns/tasks/lock',
+      'ns/tasks//lock',
+      'ns/tasks/a/b/lock',
+      'ns/tasks/t/record',
+      'x/locks/a',
+    ]) {
+      expect(keys.isLock(key), key).toBe(false)
+    }
   })
 
   it('tell the task of a record, and only of a record', () => {

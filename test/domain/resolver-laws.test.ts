@@ -199,8 +199,10 @@ describe('assertResolverLaws itself', () => {
     ]) {
       expect(faultOf(ConflictResolvers.lastWriteWins, given)).toMatch(/two different values/)
     }
-    for (const samplesMax of [0, 1.5, Number.NaN, '7' as unknown as number]) {
-      expect(() => assertResolverLaws(ConflictResolvers.lastWriteWins, [1, 2], { samplesMax })).toThrow(/samplesMax/)
+    const faults: unknown[] = [0, 1.5, Number.NaN, '7']
+    for (const samplesMax of faults) {
+      const check = () => assertResolverLaws(ConflictResolvers.lastWriteWins, [1, 2], { samplesMax: samplesMax as number })
+      expect(check).toThrow(/samplesMax/)
     }
     const notJson = () => assertResolverLaws(ConflictResolvers.lastWriteWins, [1, Number.NaN])
     expect(notJson).toThrow(expect.objectContaining({ code: 'invalid_value' }))

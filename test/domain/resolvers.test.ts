@@ -77,7 +77,7 @@ function stateOf({ value, timestamp, workerId, version, x }: Entry): string {
   return canonicalJson([value, timestamp, workerId, { ...version }, x?.c ?? 0, x?.f ?? null])
 }
 
-describe.each(resolvers)('%s is a join', (name, resolve) => {
+describe.each(resolvers)('%s is a join', (_, resolve) => {
   /** A single entry is no conflict: it stays as it is. */
   const merge = (given: readonly Entry[]): Entry => {
     const resolution = resolve(given)
@@ -99,7 +99,7 @@ describe.each(resolvers)('%s is a join', (name, resolve) => {
         const [expected, found] = [resolve(given), resolve(other.map((each) => structuredClone(each)))]
         expect(canonicalJson(toJson(found))).toBe(canonicalJson(toJson(expected)))
       }),
-      { numRuns: 8000 },
+      { numRuns: 200 },
     )
   })
 
@@ -114,7 +114,7 @@ describe.each(resolvers)('%s is a join', (name, resolve) => {
         expect(value([merge([...a, ...b, ...c]), merge([...b, ...c, ...d])])).toBe(expected)
         expect(value([...c, merge([...d, merge([...a, ...c])]), ...b])).toBe(expected)
       }),
-      { numRuns: 8000 },
+      { numRuns: 200 },
     )
   })
 
@@ -122,14 +122,12 @@ describe.each(resolvers)('%s is a join', (name, resolve) => {
     const some = fc.array(written, { minLength: 1, maxLength: 4 })
     fc.assert(
       fc.property(some, some, some, (a, b, c) => {
-        // Field writers are kept once something was merged; a lone object has none yet.
-        fc.pre(name !== 'mergeObjects' || [a, b, c].every((part) => part.length > 1))
         const expected = stateOf(merge([...a, ...b, ...c]))
         expect(stateOf(merge([merge([...a, ...b]), ...c]))).toBe(expected)
         expect(stateOf(merge([...a, merge([...b, ...c])]))).toBe(expected)
         expect(stateOf(merge([merge([...a, ...c]), merge([...c, ...b])]))).toBe(expected)
       }),
-      { numRuns: 8000 },
+      { numRuns: 200 },
     )
   })
 
@@ -140,7 +138,7 @@ describe.each(resolvers)('%s is a join', (name, resolve) => {
         expect(canonicalJson(merge([once, once]).value)).toBe(canonicalJson(once.value))
         for (const each of given) expect(canonicalJson(merge([each, once]).value)).toBe(canonicalJson(once.value))
       }),
-      { numRuns: 8000 },
+      { numRuns: 200 },
     )
   })
 
@@ -178,7 +176,8 @@ describe.each(resolvers)('%s is a join', (name, resolve) => {
         expect.objectContaining({ code: 'invalid_value', message: expect.stringContaining('entry 1') }),
       )
     }
-    expect(() => resolve('x' as unknown as Entry[])).toThrow(expect.objectContaining({ code: 'invalid_value' }))
+    const noArray: unknown = 'x'
+    expect(() => resolve(noArray as Entry[])).toThrow(expect.objectContaining({ code: 'invalid_value' }))
   })
 })
 

@@ -83,7 +83,8 @@ describe('VectorClockManager', () => {
       expect(() => manager.update(fault as Version)).toThrow(invalid)
     }
     expect(manager.getClock()).toEqual({ a: 0 })
-    expect(() => manager.compare({ a: 1 }, undefined as unknown as Version)).toThrow(/the second clock/)
+    const missing: unknown = undefined
+    expect(() => manager.compare({ a: 1 }, missing as Version)).toThrow(/the second clock/)
     expect(() => manager.happenedBefore({ a: -1 }, {})).toThrow(/the first clock.*-1/)
   })
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { type AnyStateMachine, type AnyStateNode, createMachine } from 'xstate'
 import { type BatchWriterEvent, batchWriterMachine } from '../../machines/batch-writer.ts'
 import { type CircuitBreakerEvent, circuitBreakerMachine } from '../../machines/circuit-breaker.ts'
+import { type LockEvent, type LockState, lockMachine } from '../../machines/lock.ts'
 import { type SyncEvent, syncMachine } from '../../machines/sync.ts'
 import { type TaskEvent, type TaskState, taskMachine } from '../../machines/task.ts'
 import { type WorkerEvent, type WorkerState, workerMachine } from '../../machines/worker.ts'
@@ -65,6 +66,34 @@ const syncEvents: Record<SyncEvent['type'], true> = {
   'sync.stop': true,
 }
 
+const lockEvents: Record<LockEvent['type'], true> = {
+  'lock.acquire': true,
+  'lock.abandon': true,
+  'lock.release': true,
+  'record.seen': true,
+  'record.changed': true,
+  'look.failed': true,
+  'try.due': true,
+  'lease.due': true,
+  'lease.over': true,
+  'write.committed': true,
+  'write.refused': true,
+  'write.failed': true,
+}
+
+const lockStates: Record<LockState, true> = {
+  free: true,
+  looking: true,
+  waiting: true,
+  acquiring: true,
+  held: true,
+  renewing: true,
+  releasing: true,
+  released: true,
+  lost: true,
+  refused: true,
+}
+
 const taskStates: Record<TaskState, true> = {
   pending: true,
   blocked: true,
@@ -91,6 +120,7 @@ const workerStates: Record<WorkerState, true> = {
 const charts: readonly [name: string, chart: AnyStateMachine, events: object][] = [
   ['task', taskMachine, taskEvents],
   ['worker', workerMachine, workerEvents],
+  ['lock', lockMachine, lockEvents],
   ['batch-writer', batchWriterMachine, batchWriterEvents],
   ['circuit-breaker', circuitBreakerMachine, circuitBreakerEvents],
   ['sync', syncMachine, syncEvents],
@@ -160,5 +190,6 @@ describe('the states that others name', () => {
   it('are those of the charts', () => {
     expect(Object.keys(taskMachine.states).sort()).toEqual(Object.keys(taskStates).sort())
     expect(Object.keys(workerMachine.states).sort()).toEqual(Object.keys(workerStates).sort())
+    expect(Object.keys(lockMachine.states).sort()).toEqual(Object.keys(lockStates).sort())
   })
 })

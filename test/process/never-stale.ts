@@ -1,0 +1,71 @@
+/**
+ * Two processes write to one file store and say so on pipes; this one reads what it was told of, from its cache. A pipe each,
+ * so that both are often ready in one and the same poll of the event loop: what the second says may be newer than any look that
+ * served the first. Owns the processes and the counts; knows no test runner.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Stored } from '../../src/ports/store.ts'
+
+export interface Reader {
+  /** What the key holds now. */
+  get(key: string): Promise<unknown>
+  /** Synchronous, where there is such a read; undefined: it does not know. */
+  fresh?(key: string): Stored | null | undefined
+}
+
+export interface NeverStaleCounts {
+  readonly rounds: number
+  readonly reads: number
+  /** Reads that gave less than had been told. Must be 0. */
+  readonly stale: number
+}
+
+export async function neverStale(url: string, rounds: number, reader: Reader): Promise<NeverStaleCounts> {
+  const told = new Map<string, number>()
+  let reads = 0
+  let stale = 0
+  const check = (atLeast: number, value: unknown): void => {
+    reads++
+    if (typeof value !== 'number' || value < atLeast) stale++
+  }
+  const read = async (key: string): Promise<void> => {
+    const atLeast = told.get(key) ?? 0
+    const hit = reader.fresh?.(key)
+    if (hit !== undefined) check(atLeast, hit?.entry.value ?? 0)
+    check(atLeast, (await reader.get(key)) ?? 0)
+  }
+  const keys = ['never-stale/a', 'never-stale/b']
+  await Promise.all(
+    keys.map(async (key) => {
+      const writer = startWriter(url, key)
+      const { stdin, stdout } = writer
+      const ended = once(writer, 'exit')
+      await new Promise<void>((resolve, reject) => {
+        let text = ''
+        writer.once('exit', (code, signal) => reject(new Error(`the writer of ${key} ended: ${code ?? signal}`)))
+        stdout?.on('data', (bytes: Buffer) => {
+          text += bytes.toString()
+          const lines = text.split('\n')
+          text = lines.pop() ?? ''
+          const count = Number(lines.at(-1) ?? Number.NaN)
+          if (Number.isNaN(count)) return
+          told.set(key, count)
+          // The next commit is on its way while this one's value and the other's are being read.
+          if (count < rounds) stdin?.write('.')
+          const reading = Promise.all([read(key), ...keys.map(read), read(key)])
+          reading.then(() => (count >= rounds ? resolve() : undefined), reject)
+        })
+      })
+      stdin?.end()
+      await ended
+    }),
+  )
+  return { rounds, reads, stale }
+}
+
+function startWriter(url: string, key: string): ChildProcess {
+  const fixture = new URL('./fixtures/never-stale-writer.ts', import.meta.url).pathname
+  const args = ['--conditions=memory-sync:source', '--import', 'tsx', fixture, JSON.stringify({ url, key })]
+  return spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+}
