@@ -157,7 +157,7 @@ export class ReadCache {
     let last = 0
     for (const change of changes) {
       // Others write to the store too: what is no change must not cost the rest.
-      if (typeof change?.revision !== 'number' || typeof change.key !== 'string') continue
+      if (typeof change?.revision !== 'number' || typeof change.key !== 'string' || !change.entry) continue
       this.#supersede(change)
       last = change.revision
     }

@@ -129,16 +129,20 @@ export class Memory {
    * the caller's word; nothing checks it.
    */
   async get<Value = Json>(key: string): Promise<Value | null> {
-    assertKey(key)
     if (this.#pending.size > 0) {
       const pending = this.#pending.get(key)
       if (pending !== undefined) return (pending.value ?? null) as Value | null
     }
+    // What is cached was read or written: the key is one.
     const cached = this.#hands.cached(key)
-    if (cached === undefined) return ((await this.#read(key))?.entry.value ?? null) as Value | null
+    if (cached) return this.#valueOf(cached) as Value | null
     if (cached === null) return null
-    if (this.#hands.contextOf(key) === undefined) this.#hands.learn(cached)
-    return this.#valueOf(cached) as Value | null
+    return ((await this.#read(assertKey(key)))?.entry.value ?? null) as Value | null
+  }
+
+  /** Whether an own `set` or `delete` of the key is on its way. */
+  isWriting(key: string): boolean {
+    return this.#pending.has(key)
   }
 
   /**
@@ -393,6 +397,9 @@ export class Memory {
         `${key} is a task's record: only the runtime writes it. Use submit, cancel or the queue.`,
         { key },
       )
+    }
+    if (this.#hands.keys.isLock(key)) {
+      throw new MemorySyncError('not_supported', `${key} is a lock: only acquiring and releasing it write there`, { key })
     }
     // The store refuses it once the next owner has claimed; until then only this process knows.
     if (this.#isOver()) {

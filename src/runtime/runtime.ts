@@ -169,7 +169,7 @@ export class Runtime {
         ),
     })
     const remember = this.#journal.remember.bind(this.#journal)
-    const cache = new ReadCache({ store, admits: ({ entry }) => entry.x?.d[2] === parts.incarnation }, options.cacheSize)
+    const cache = new ReadCache({ store, admits: ({ key }) => this.memory.isWriting(key) }, options.cacheSize)
     this.#cache = cache
     this.#subscriptions = new Subscriptions(report)
     this.#reconciler = reconcilerOf(parts, report)

@@ -27,6 +27,8 @@ export interface Sizes {
   readonly queuedRoundsMax: number
   /** Actors alive at once, per step. */
   readonly actors: readonly number[]
+  /** Reads, writes and subscriptions, in all. */
+  readonly operations: number
   /** Keys in the store that is opened again. */
   readonly keysAtOpen: number
 }
@@ -46,6 +48,7 @@ export const sizesDefault: Sizes = {
   queuedTasks: 100_000,
   queuedRoundsMax: 3,
   actors: [1000, 3000, 10_000],
+  operations: 10_000_000,
   keysAtOpen: 10_000,
 }
 
@@ -64,10 +67,11 @@ export const sizesQuick: Sizes = {
   queuedTasks: 500,
   queuedRoundsMax: 1,
   actors: [20, 50, 100],
+  operations: 1000,
   keysAtOpen: 50,
 }
 
-export type Unit = '/s' | 'ms' | 'us' | 'bytes' | '%' | 'x'
+export type Unit = '/s' | 'ms' | 'us' | 'bytes' | 'MB' | '%' | 'x'
 
 /** What was promised. Printed beside the figure; nothing fails when it is missed. */
 export type Bar = { readonly atLeast: number } | { readonly below: number }

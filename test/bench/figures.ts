@@ -22,6 +22,11 @@ export const figureByName: ReadonlyMap<string, FigureEntry> = new Map<string, Fi
     { title: 'Latency of a task, memory:', load: async () => (await import('./figures/latency.ts')).latencyInMemory },
   ],
   ['latency-file', { title: 'Latency of a task, file:', load: async () => (await import('./figures/latency.ts')).latencyOnFile }],
+  ['cache', { title: 'Cached reads', load: async () => (await import('./figures/cache.ts')).cache }],
+  [
+    'dispatch',
+    { title: 'Dispatch of changes to subscribers', load: async () => (await import('./figures/dispatch.ts')).dispatch },
+  ],
   [
     'two-processes',
     {
@@ -29,6 +34,8 @@ export const figureByName: ReadonlyMap<string, FigureEntry> = new Map<string, Fi
       load: async () => (await import('./figures/two-processes.ts')).twoProcesses,
     },
   ],
+  ['heap', { title: 'Heap after many operations', load: async () => (await import('./figures/heap.ts')).heap }],
+  ['locks', { title: 'Locks', load: async () => (await import('./figures/locks.ts')).locks }],
   ['queued', { title: 'Memory of queued tasks', load: async () => (await import('./figures/queued.ts')).queued }],
   ['actors', { title: 'Many task actors at once', load: async () => (await import('./figures/actors.ts')).actors }],
   ['open', { title: 'Open and first result', load: async () => (await import('./figures/open.ts')).open }],

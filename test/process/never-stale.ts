@@ -7,6 +7,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Stored } from '../../src/ports/store.ts'
 
+/** Callbacks between two in which this process is busy for a while, so that much happens within one poll. */
+const pauseEvery = 16
+const pauseMs = 1
+
 export interface Reader {
   /** What the key holds now. */
   get(key: string): Promise<unknown>
@@ -25,6 +29,7 @@ export async function neverStale(url: string, rounds: number, reader: Reader): P
   const told = new Map<string, number>()
   let reads = 0
   let stale = 0
+  let callbacks = 0
   const check = (atLeast: number, value: unknown): void => {
     reads++
     if (typeof value !== 'number' || value < atLeast) stale++
@@ -48,8 +53,12 @@ export async function neverStale(url: string, rounds: number, reader: Reader): P
           text += bytes.toString()
           const lines = text.split('\n')
           text = lines.pop() ?? ''
-          const count = Number(lines.at(-1) ?? Number.NaN)
-          if (Number.isNaN(count)) return
+          // A look at the store, and now and then time for the others to commit and to tell before their own callback.
+          for (const other of keys) void read(other)
+          if (++callbacks % pauseEvery === 0) pause()
+          const line = lines.at(-1)
+          if (line === undefined) return
+          const count = Number(line)
           told.set(key, count)
           // The next commit is on its way while this one's value and the other's are being read.
           if (count < rounds) stdin?.write('.')
@@ -62,6 +71,11 @@ export async function neverStale(url: string, rounds: number, reader: Reader): P
     }),
   )
   return { rounds, reads, stale }
+}
+
+function pause(): void {
+  const endMs = performance.now() + pauseMs
+  while (performance.now() < endMs);
 }
 
 function startWriter(url: string, key: string): ChildProcess {

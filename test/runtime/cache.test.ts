@@ -70,7 +70,7 @@ describe('a cached read', () => {
     const store = new ModelStore('process')
     const cache = cacheOn(store)
     const own = store.write('a', 'own')
-    const malformed: unknown[] = [null, {}, own]
+    const malformed: unknown[] = [null, {}, { key: 'a', revision: 9, entry: null }, own]
     cache.applied(malformed as Stored[])
     expect(cache.fresh('a')).toBe(own)
   })

@@ -24,6 +24,7 @@ describe('runtime options', () => {
       heartbeatIntervalMs: 5000,
       taskLeaseMs: 15_000,
       backpressure: 'wait',
+      cacheSize: 1000,
       restart: { intensity: 5, periodMs: 60_000 },
       keepAlive: true,
       durability: 'process-crash',
