@@ -21,6 +21,9 @@ interface Node<T> {
   readonly segment: string
   /** By the pattern's segment. Keys hold no `*`, so literals and wildcards cannot be mistaken for each other. */
   readonly children: Map<string, Node<T>>
+  /** The children `*` and `**`, which every match asks for. */
+  any: Node<T> | null
+  many: Node<T> | null
   /** Children whose segment has a wildcard inside. */
   partial: PartialIndex<T> | null
   /** Patterns that end here. */
@@ -39,6 +42,10 @@ export class PatternTrie<T> {
   #size = 0
   #sequence = 0
   #step = 0
+  /** Registrations with `**`: only with these a node can be reached on several ways. */
+  #many = 0
+  /** Where a match is and where it goes on; kept from one match to the next. */
+  readonly #front: readonly [Node<T>[], Node<T>[]] = [[], []]
 
   /** How many registrations there are. */
   get size(): number {
@@ -73,9 +80,17 @@ export class PatternTrie<T> {
 
   /** The values whose patterns match, in the order in which they were added. */
   match(key: string): T[] {
-    const hits = [...(this.#byKey.get(key) ?? [])]
-    if (this.#root.children.size > 0 || this.#root.below !== null) this.#matchWild(key.split('/'), hits)
-    if (hits.length > 1) hits.sort((a, b) => a.sequence - b.sequence)
+    const hits: Registration<T>[] = []
+    const exact = this.#byKey.size === 0 ? undefined : this.#byKey.get(key)
+    if (exact !== undefined) for (const registration of exact) hits.push(registration)
+    if (this.#root.children.size > 0 || this.#root.below !== null) {
+      const segments = key.split('/')
+      if (this.#many === 0) walk(this.#root, segments, 0, hits)
+      else this.#matchWild(segments, hits)
+    }
+    const [only] = hits
+    if (hits.length < 2) return only === undefined ? [] : [only.value]
+    hits.sort((a, b) => a.sequence - b.sequence)
     return hits.map((registration) => registration.value)
   }
 
@@ -92,12 +107,15 @@ export class PatternTrie<T> {
     const isBelow = segments[segments.length - 1] === '*'
     let node = this.#root
     for (const segment of isBelow ? segments.slice(0, -1) : segments) node = childOf(node, segment)
+    const isMany = segments.includes('**')
+    if (isMany) this.#many++
     const place = isBelow ? 'below' : 'here'
     node[place] = (node[place] ?? new Set()).add(registration)
     return () => {
       const registrations = node[place]
       registrations?.delete(registration)
       if (registrations?.size === 0) node[place] = null
+      if (isMany) this.#many--
       prune(node)
     }
   }
@@ -105,10 +123,11 @@ export class PatternTrie<T> {
   /** All ways through the trie at once, segment by segment. */
   #matchWild(segments: readonly string[], hits: Registration<T>[]): void {
     const begunAt = this.#step
-    let reached: Node<T>[] = []
+    let [reached, next] = this.#front
+    reached.length = 0
     enter(this.#root, reached, ++this.#step)
     for (const segment of segments) {
-      const next: Node<T>[] = []
+      next.length = 0
       const step = ++this.#step
       for (const node of reached) {
         if (node.below !== null && node.belowGivenAt <= begunAt) {
@@ -118,27 +137,52 @@ export class PatternTrie<T> {
         if (node.segment === '**') enter(node, next, step)
         const literal = node.children.get(segment)
         if (literal !== undefined) enter(literal, next, step)
-        const any = node.children.get('*')
-        if (any !== undefined) enter(any, next, step)
+        if (node.any !== null) enter(node.any, next, step)
         node.partial?.forEachMatch(segment, (child) => enter(child, next, step))
       }
       if (next.length === 0) return
+      const left = reached
       reached = next
+      next = left
     }
-    for (const node of reached) for (const registration of node.here ?? []) hits.push(registration)
+    for (const { here } of reached) if (here !== null) for (const registration of here) hits.push(registration)
   }
+}
+
+/** The ways through a trie without `**`: each node is reached on one at most. */
+function walk<T>(node: Node<T>, segments: readonly string[], at: number, hits: Registration<T>[]): void {
+  if (at === segments.length) {
+    if (node.here !== null) for (const registration of node.here) hits.push(registration)
+    return
+  }
+  if (node.below !== null) for (const registration of node.below) hits.push(registration)
+  const segment = segments[at] as string
+  const literal = node.children.get(segment)
+  if (literal !== undefined) walk(literal, segments, at + 1, hits)
+  if (node.any !== null) walk(node.any, segments, at + 1, hits)
+  node.partial?.forEachMatch(segment, (child) => walk(child, segments, at + 1, hits))
 }
 
 function enter<T>(node: Node<T>, reached: Node<T>[], step: number): void {
   if (node.enteredAt === step) return
   node.enteredAt = step
   reached.push(node)
-  const many = node.children.get('**')
-  if (many !== undefined) enter(many, reached, step)
+  if (node.many !== null) enter(node.many, reached, step)
 }
 
 function newNode<T>(parent: Node<T> | null, segment: string): Node<T> {
-  return { parent, segment, children: new Map(), partial: null, here: null, below: null, enteredAt: 0, belowGivenAt: 0 }
+  return {
+    parent,
+    segment,
+    children: new Map(),
+    any: null,
+    many: null,
+    partial: null,
+    here: null,
+    below: null,
+    enteredAt: 0,
+    belowGivenAt: 0,
+  }
 }
 
 function childOf<T>(parent: Node<T>, segment: string): Node<T> {
@@ -146,6 +190,8 @@ function childOf<T>(parent: Node<T>, segment: string): Node<T> {
   if (known !== undefined) return known
   const child = newNode(parent, segment)
   parent.children.set(segment, child)
+  if (segment === '*') parent.any = child
+  else if (segment === '**') parent.many = child
   const parts = partialParts(segment)
   if (parts !== null) {
     parent.partial ??= new PartialIndex()
@@ -159,6 +205,8 @@ function prune<T>(from: Node<T>): void {
   let node = from
   while (node.parent !== null && node.here === null && node.below === null && node.children.size === 0) {
     node.parent.children.delete(node.segment)
+    if (node.parent.any === node) node.parent.any = null
+    else if (node.parent.many === node) node.parent.many = null
     const parts = partialParts(node.segment)
     if (parts !== null && node.parent.partial?.remove(parts, node) === 0) node.parent.partial = null
     node = node.parent
