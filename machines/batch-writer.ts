@@ -103,7 +103,16 @@ export const batchWriterMachine = setup({
       states: {
         idle: {
           description: 'Nothing to send, nothing in flight.',
-          on: { 'write.submit': 'gathering' },
+          on: {
+            'write.submit': [
+              {
+                description: 'A renewal waits for no company.',
+                guard: { type: 'isUrgent', params: ({ event }) => event },
+                target: 'committing',
+              },
+              { target: 'gathering' },
+            ],
+          },
         },
         gathering: {
           description: 'The first write is there; those of the same turn go with it.',

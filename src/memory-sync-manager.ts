@@ -15,6 +15,7 @@ import { LiveSubscriptions, type SubscriptionCallbacks } from './facade/live-sub
 import { Liveness } from './facade/liveness.ts'
 import { checkManagerOptions, type ManagerConfig, type MemorySyncOptions } from './facade/options.ts'
 import { type TaskLockOptions, TaskLocks } from './facade/task-locks.ts'
+import type { Timer } from './ports/clock.ts'
 import { assembleRuntime } from './runtime/create-runtime.ts'
 import type { Committed, WriteLock } from './runtime/memory.ts'
 import type { QueueDocument } from './runtime/queue-document.ts'
@@ -22,6 +23,8 @@ import type { Runtime, RuntimeInside } from './runtime/runtime.ts'
 
 /** Milliseconds that `shutdown` waits for what is pending. */
 export const shutdownFlushMs = 5000
+/** Milliseconds between two flushes of what would linger. */
+const flushAgainMs = 2
 /** Milliseconds a task's lock is held without being renewed, unless said otherwise. */
 export const taskLockMsDefault = 30_000
 
@@ -337,8 +340,7 @@ export class MemorySyncManager extends Announcer {
   async forceSync(): Promise<void> {
     this.#assertOpen()
     const pending = [...this.#pending]
-    this.#inside.flush()
-    const outcomes = await Promise.allSettled(pending.map(([write]) => write))
+    const outcomes = await this.#flushed(pending.map(([write]) => write))
     const failed = pending.flatMap(([, key], index) => (outcomes[index]?.status === 'rejected' ? [key] : []))
     if (failed.length > 0) {
       throw new MemorySyncError('unflushed', `not written: ${[...new Set(failed)].join(', ')}; their own calls say why`)
@@ -378,9 +380,8 @@ export class MemorySyncManager extends Announcer {
     const isOpen = await this.#settles(this.#runtime.ready())
     if (isOpen) {
       const { keys, clock } = this.#inside
-      this.#inside.flush()
       const farewell = async (): Promise<void> => {
-        await Promise.allSettled([...this.#pending.keys()])
+        await this.#flushed([...this.#pending.keys()])
         await Promise.allSettled([this.#locks.releaseAll(), this.#inside.queueDocuments.handBackAll(shutdownFlushMs)])
         const { workerId } = this.config
         if (this.#hasStatus) {
@@ -401,6 +402,22 @@ export class MemorySyncManager extends Announcer {
     }
     await this.#runtime.shutdown({ drainMs: 0 })
     this.tell('shutdown')
+  }
+
+  /** Waits for writes without letting them linger; some may reach the buffer only now. */
+  async #flushed(writes: readonly Promise<unknown>[]): Promise<PromiseSettledResult<unknown>[]> {
+    const { clock } = this.#inside
+    let again: Timer | null = null
+    const flush = (): void => {
+      this.#inside.flush()
+      if (this.config.lingerMs > 0) again = clock.setTimer(flushAgainMs, flush, { keepAlive: false })
+    }
+    flush()
+    try {
+      return await Promise.allSettled(writes)
+    } finally {
+      ;(again as Timer | null)?.cancel()
+    }
   }
 
   /** Whether it settles well; what goes wrong in the end has nobody left to hear of it but the listeners of problems. */

@@ -328,6 +328,21 @@ describe('counting and telling', () => {
     await clock.drive(manager.shutdown())
   })
 
+  test('forceSync and shutdown wait for nobody that lingers, and neither does a lock', async () => {
+    const clock = createVirtualClock()
+    const manager = make({ clock, lingerMs: 50_000, batchInterval: 50_000 })
+    await clock.drive(manager.ready())
+    const startedMs = clock.monotonicMs()
+    const written = manager.write('k', 1)
+    await clock.drive(manager.forceSync())
+    await written
+    expect(await clock.drive(manager.acquireTaskLock('t'))).toBe(true)
+    await clock.drive(manager.releaseTaskLock('t'))
+    void manager.write('k', 2)
+    await clock.drive(manager.shutdown())
+    expect(clock.monotonicMs() - startedMs).toBeLessThan(100)
+  })
+
   test('resolveConflict decides as the manager would', () => {
     const entry = (value: unknown, timestamp: number, workerId: string) =>
       ({ value, version: { [workerId]: 1 }, timestamp, workerId }) as Entry

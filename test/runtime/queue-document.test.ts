@@ -756,7 +756,8 @@ describe('whatever three processes do, with documents as old as may be', () => {
             document.pending = document.pending.filter((each) => each !== id)
             document.processing = document.processing.filter((each) => each !== id)
             if (change.type === 'add' || change.type === 'return') document.pending.push(id)
-            if (change.type === 'claim' || change.type === 'take') document.processing.push(id)
+            const isTaken = change.type === 'claim' || change.type === 'take'
+            if (isTaken) document.processing.push(id)
             try {
               await queue.syncQueue(document)
             } catch (error) {
@@ -767,7 +768,8 @@ describe('whatever three processes do, with documents as old as may be', () => {
               documents[who] = (await queue.getQueue()) ?? { pending: [], processing: [] }
               if (lost.includes(id)) return
             }
-            if (document.processing.includes(id) && !wasMine) {
+            // As this call left it: the next one may have changed the document meanwhile.
+            if (isTaken && !wasMine) {
               const { epoch, incarnation } = await recordOf(it, id)
               const name = `${id}/${epoch}`
               // Between the answer and this look it may have gone on, but never to somebody under the same epoch.
