@@ -3,7 +3,7 @@
  * give, the table prints and `--json` shows. Knows no particular figure.
  */
 
-/** How large a run is. The defaults keep the whole of it at about four minutes on two cores. */
+/** How large a run is. The defaults keep the whole of it at about six minutes on two cores. */
 export interface Sizes {
   readonly rounds: number
   /** Rounds before those that count. */
