@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Entry } from '../../src/domain/entry.ts'
 import { MemorySyncError } from '../../src/domain/errors.ts'
+import type { Json } from '../../src/domain/json.ts'
 import { ConflictResolvers } from '../../src/domain/resolvers.ts'
 import type { MemorySyncOptions } from '../../src/facade/options.ts'
 import { MemorySyncManager } from '../../src/memory-sync-manager.ts'
@@ -9,6 +10,7 @@ import { systemClock } from '../../src/platform.ts'
 import { silentLogger } from '../../src/ports/logger.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { faultyStore } from '../../src/testing/faulty-store.ts'
+import { createSeededRandom } from '../../src/testing/seeded-random.ts'
 import { createVirtualClock } from '../../src/testing/virtual-clock.ts'
 
 const managers: MemorySyncManager[] = []
@@ -352,6 +354,57 @@ describe('counting and telling', () => {
     expect(manager.getMetrics().conflicts).toBe(0)
     expect(manager.resolveConflict([entry(7, 1, 'a'), entry(3, 2, 'b')])).toMatchObject({ resolved: 7, strategy: 'custom' })
     expect(manager.getMetrics().conflicts).toBe(1)
+  })
+})
+
+describe('two managers of one key', () => {
+  const random = createSeededRandom(11)
+  test.each([
+    ['lastWriteWins', ConflictResolvers.lastWriteWins, (n: number): [Json, Json] => [`a${n}`, `b${n}`]],
+    ['mergeArrays', ConflictResolvers.mergeArrays, (n: number): [Json, Json] => [[`a${n}`], [`b${n}`]]],
+    ['mergeObjects', ConflictResolvers.mergeObjects, (n: number): [Json, Json] => [{ a: n }, { b: n }]],
+    ['maxValue', ConflictResolvers.maxValue, (n: number): [Json, Json] => [n % 7, n % 5]],
+  ])('end equal under %s, 1,000 rounds in random order, each conflict counted', async (name, conflictResolver, valuesOf) => {
+    const [one, other] = two({ conflictResolver })
+    await Promise.all([one.ready(), other.ready()])
+    for (let round = 0; round < 1000; round++) {
+      const key = `k/${round}`
+      const [mine, yours] = valuesOf(round)
+      const writes = [() => one.write(key, mine), () => other.write(key, yours)]
+      if (random.next() < 0.5) writes.reverse()
+      await Promise.all(writes.map((write) => write()))
+      const [atOne, atOther] = [await one.read(key), await other.read(key)]
+      expect(atOne).toEqual(atOther)
+      if (name === 'lastWriteWins') expect([mine, yours]).toContainEqual(atOne)
+      if (name === 'mergeArrays') expect(atOne).toEqual([`a${round}`, `b${round}`])
+      if (name === 'mergeObjects') expect(atOne).toEqual({ a: round, b: round })
+      if (name === 'maxValue') expect(atOne).toBe(Math.max(round % 7, round % 5))
+    }
+    expect(one.getMetrics().conflicts + other.getMetrics().conflicts).toBe(1000)
+  })
+
+  test('and a writer that knows only the plain shape of an entry lose nothing to each other', async () => {
+    const name = `facade-${++stores}`
+    const foreign = memoryStore({ name, clock: systemClock })
+    const manager = make({ store: `memory:${name}`, conflictResolver: ConflictResolvers.mergeArrays })
+    const heard: unknown[] = []
+    manager.subscribe('k', { onChange: (_, value) => heard.push(value) })
+    await manager.write('k', ['ours'])
+    const seen = await foreign.get('k')
+    const version = { ...seen?.entry.version, old: 1 }
+    const entry: Entry = { value: ['ours', 'theirs'], version, timestamp: Date.now(), workerId: 'old' }
+    await foreign.commit([[{ key: 'k', entry, condition: { type: 'none' } }]])
+    expect(await manager.read('k')).toEqual(['ours', 'theirs'])
+    await manager.write('k', ['ours again'])
+    const after = await foreign.get('k')
+    expect(after?.entry.value).toEqual(['ours again'])
+    expect(after?.entry.version.old).toBe(1)
+    // It writes without having seen that: unlike ours, its write is judged by nobody. What it wrote is what all read.
+    await foreign.commit([[{ key: 'k', entry: { ...entry, value: ['late'], version: { old: 2 } }, condition: { type: 'none' } }]])
+    expect(await manager.read('k')).toEqual(['late'])
+    await manager.update('k', (value: string[] | null) => [...(value ?? []), 'more'])
+    expect(heard).toEqual([['ours'], ['ours', 'theirs'], ['ours again'], ['late'], ['late', 'more']])
+    await foreign.close()
   })
 })
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Json } from '../../../src/domain/json.ts'
+import { MemorySyncManager } from '../../../src/memory-sync-manager.ts'
 import type { Runtime } from '../../../src/runtime/runtime.ts'
 import type { Row, RunFigure, Sizes } from '../figure.ts'
 import { ratioRow, row } from '../figure.ts'
@@ -26,6 +27,7 @@ export const cache: RunFigure = (sizes) =>
     const file = await cachedRuntime(`file:${join(directory, 'store')}`)
     rows.push(...(await fileRows(sizes, sizes.writes, file)))
     await endRuntime(file)
+    rows.push(await copyRow(sizes))
     return {
       rows,
       notes: [
@@ -46,6 +48,24 @@ function filledLru(): LRUCache<string, object> {
   const lru = new LRUCache<string, object>({ max: keysMax })
   for (const [index, key] of keys.entries()) lru.set(key, entryOf(1, index).value as object)
   return lru
+}
+
+/** The manager's getters give copies of their own. */
+async function copyRow(sizes: Sizes): Promise<Row> {
+  const manager = new MemorySyncManager({ workerId: 'bench', store: 'memory:', cacheSize: keysMax })
+  await Promise.all(keys.map((_, index) => manager.syncTaskState(String(index), entryOf(1, index).value)))
+  const samples: number[] = []
+  for (let round = 0; round < sizes.warmups + sizes.rounds; round++) {
+    const reads = sizes.writes
+    const startMs = performance.now()
+    let found = 0
+    for (let index = 0; index < reads; index++) if ((await manager.getTaskState(String(index % keysMax))) !== null) found++
+    const perSecond = reads / ((performance.now() - startMs) / 1000)
+    assertAllFound(found, reads)
+    if (round >= sizes.warmups) samples.push(perSecond)
+  }
+  await manager.shutdown()
+  return row('manager: getTaskState, awaited, a copy', '/s', samples)
 }
 
 /** Reads that found nothing would be no reads. */
