@@ -176,8 +176,7 @@ export class MemorySyncManager extends Announcer {
     assertId(taskId, 'task id')
     const own = [...this.#pending].filter(([, key]) => this.#locks.taskOf(key) === taskId).map(([write]) => write)
     await Promise.allSettled(own)
-    const epoch = this.#locks.epoch(taskId)
-    if (!(await this.#locks.release(taskId))) this.tell('lock-lost', { taskId, epoch })
+    if (!(await this.#locks.release(taskId))) this.tell('lock-lost', { taskId, epoch: null })
   }
 
   /** The fencing token of a lock that this manager holds. */
@@ -377,31 +376,29 @@ export class MemorySyncManager extends Announcer {
   async #shutdown(): Promise<void> {
     this.#liveness.stop()
     this.#subscriptions.clear()
-    const isOpen = await this.#settles(this.#runtime.ready())
-    if (isOpen) {
-      const { keys, clock } = this.#inside
-      const farewell = async (): Promise<void> => {
-        await this.#flushed([...this.#pending.keys()])
-        await Promise.allSettled([this.#locks.releaseAll(), this.#inside.queueDocuments.handBackAll(shutdownFlushMs)])
-        const { workerId } = this.config
-        if (this.#hasStatus) {
-          const offline = { state: 'offline', tasks: [], capacity: 0 }
-          await this.#settles(
-            this.#runtime.memory.set(keys.worker(workerId, 'status'), offline, { ttlSeconds: this.config.defaultTTL }),
-          )
-        }
-        await this.#settles(this.#liveness.remove())
-      }
-      await new Promise<void>((resolve) => {
-        const timer = clock.setTimer(shutdownFlushMs, resolve)
-        void farewell().then(() => {
-          timer.cancel()
-          resolve()
-        })
+    await new Promise<void>((resolve) => {
+      const timer = this.#inside.clock.setTimer(shutdownFlushMs, resolve)
+      void this.#farewell().then(() => {
+        timer.cancel()
+        resolve()
       })
-    }
+    })
     await this.#runtime.shutdown({ drainMs: 0 })
     this.tell('shutdown')
+  }
+
+  /** May take for ever: also the opening of the store may hang. */
+  async #farewell(): Promise<void> {
+    if (!(await this.#settles(this.#runtime.ready()))) return
+    const { keys, queueDocuments } = this.#inside
+    await this.#flushed([...this.#pending.keys()])
+    await Promise.allSettled([this.#locks.releaseAll(), queueDocuments.handBackAll(shutdownFlushMs)])
+    const { workerId, defaultTTL } = this.config
+    if (this.#hasStatus) {
+      const offline = { state: 'offline', tasks: [], capacity: 0 }
+      await this.#settles(this.#runtime.memory.set(keys.worker(workerId, 'status'), offline, { ttlSeconds: defaultTTL }))
+    }
+    await this.#settles(this.#liveness.remove())
   }
 
   /** Waits for writes without letting them linger; some may reach the buffer only now. */
@@ -467,7 +464,8 @@ export class MemorySyncManager extends Announcer {
   }
 
   #isCounted(key: string): boolean {
-    return !/\/(?:record|lock|heartbeat)$/.test(key) || !key.startsWith(`${this.config.namespace}/`)
+    const { keys } = this.#inside
+    return keys.taskOfRecord(key) === null && !keys.isLock(key) && !key.endsWith('/heartbeat')
   }
 
   #assertOpen(): void {

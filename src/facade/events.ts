@@ -1,6 +1,5 @@
 /** The manager's events and how they are told: a listener that throws is a problem of its own and hurts no other. */
 import { EventEmitter } from 'node:events'
-import type { Entry } from '../domain/entry.ts'
 import { type ErrorCode, MemorySyncError, messageOf } from '../domain/errors.ts'
 import type { Json } from '../domain/json.ts'
 import type { Version } from '../domain/version-vector.ts'
@@ -60,9 +59,4 @@ export class Announcer extends EventEmitter<ManagerEvents> {
     const { code, message, retryable, key, cause } = error
     this.tell('problem', { code, message, retryable, ...(key === undefined ? {} : { key }), cause })
   }
-}
-
-/** Counts, as the event tells them. */
-export function countsOf(entries: readonly Entry[], discarded: readonly unknown[]): { entries: number; discarded: number } {
-  return { entries: entries.length, discarded: discarded.length }
 }

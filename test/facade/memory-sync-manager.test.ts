@@ -437,6 +437,17 @@ describe('liveness', () => {
     expect(() => one.subscribe('k')).toThrow(/shut down/)
   })
 
+  test('shutdown ends although the opening of the store hangs', async () => {
+    const clock = createVirtualClock()
+    const store = faultyStore(memoryStore({ clock }), { clock })
+    store.next('open', 'hang')
+    const manager = make({ clock, store })
+    const written = codeOf(manager.write('k', 1))
+    await clock.drive(manager.shutdown(), { limitMs: 60_000 })
+    expect(await written).toBe('closed')
+    expect(clock.pending).toBe(0)
+  })
+
   test('a store that was handed in stays open', async () => {
     const store = memoryStore({ clock: systemClock })
     const manager = make({ store })
