@@ -2,9 +2,11 @@
  * The hands of `machines/task.ts`: its writes go to the journal, its handler to the runner. Knows how a receipt becomes an
  * event of the chart; decides nothing.
  */
-import { type SeenRecord, type TaskEvent, taskMachine } from '../../machines/task.ts'
+import { transition } from 'xstate'
+import { type SeenRecord, type TaskEvent, type TaskState, taskMachine } from '../../machines/task.ts'
 import type { Moment } from '../domain/deadline.ts'
 import { isTaskRecord, type TaskRecord } from '../domain/task-record.ts'
+import type { Intent } from '../domain/write.ts'
 import type { Stored } from '../ports/store.ts'
 import { assertBound } from './bind.ts'
 import { compileChart } from './compiled-chart.ts'
@@ -69,6 +71,22 @@ function receiptEvent(ref: WriteRef, outcome: WriteOutcome, hands: TaskHands): T
     case 'failed':
       return { type: 'write.failed', ref, message: outcome.error.message }
   }
+}
+
+export interface Decision {
+  readonly to: TaskState
+  /** What is to be written first; nothing when the event means nothing in this state. */
+  readonly intents: readonly Intent[]
+}
+
+/** What the chart says of a task without a live actor. @param key where its record lies. */
+export function decideAtRest(seen: SeenRecord, key: string, state: TaskState, event: TaskEvent): Decision {
+  const prefix = key.slice(0, -'/record'.length)
+  const snapshot = taskMachine.resolveState({ value: state, context: { ...seen, prefix, verdict: null, rebases: 0 } })
+  const [next, actions] = transition(taskMachine, snapshot, event)
+  const remember = actions.find(({ type }) => type === 'remember')
+  const intents = remember === undefined ? [] : (remember.params as { readonly intents: readonly Intent[] }).intents
+  return { to: next.value as TaskState, intents }
 }
 
 /** A stored entry as a task's record; null when there is none, or something else lies there. */

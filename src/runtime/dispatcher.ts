@@ -7,18 +7,15 @@
  * - D3 a pending task that a worker here could take is in the view, or the view is partial and a scan will find it
  */
 import type { Actor } from 'xstate'
-import { transition } from 'xstate'
-import { type SeenRecord, type TaskEvent, type TaskState, taskMachine } from '../../machines/task.ts'
+import type { SeenRecord, TaskEvent, TaskState } from '../../machines/task.ts'
 import type { Remember, WriteOutcome } from '../actors/outcome.ts'
-import { seenRecord, type TaskRef, type taskLogic } from '../actors/task.ts'
+import { decideAtRest, seenRecord, type TaskRef, type taskLogic } from '../actors/task.ts'
 import type { Moment } from '../domain/deadline.ts'
-import { isTombstone } from '../domain/entry.ts'
 import { MemorySyncError, messageOf } from '../domain/errors.ts'
 import type { Keys } from '../domain/key.ts'
 import { LeaseObserver, leaseLeftMs } from '../domain/lease.ts'
 import { ShortLivedMap } from '../domain/short-lived-map.ts'
 import { isEnded, type TaskRecord } from '../domain/task-record.ts'
-import type { Intent } from '../domain/write.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store, Stored } from '../ports/store.ts'
@@ -136,7 +133,7 @@ export class Dispatcher {
   /** A record changed, by whom ever. */
   changed(id: string, stored: Stored): void {
     if (this.#state === 'off') return
-    const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
+    const seen = seenRecord(stored)
     if (seen === null) {
       this.#view.remove(id)
       return
@@ -169,7 +166,7 @@ export class Dispatcher {
       if (seen === null) return null
       const state = this.stateOf(seen.record)
       const event = eventFor(seen, state)
-      const intents = event === null ? [] : this.#intentsOf(seen, state, event)
+      const intents = event === null ? [] : decideAtRest(seen, key, state, event).intents
       if (intents.length === 0) return seen
       const outcome = await new Promise<WriteOutcome>((resolve) => this.#hands.remember(intents, resolve))
       if (outcome.type === 'committed') return seenRecord(await this.#hands.store.get(key))
@@ -227,17 +224,6 @@ export class Dispatcher {
     return notBefore.bootId !== null && notBefore.bootId === now.bootId
       ? notBefore.monotonicMs - now.monotonicMs
       : notBefore.wallMs - now.wallMs
-  }
-
-  /** What the chart writes on this event; nothing when the event means nothing in this state. */
-  #intentsOf(seen: SeenRecord, state: TaskState, event: TaskEvent): readonly Intent[] {
-    const prefix = this.#hands.keys.task(seen.record.id, 'record').slice(0, -'/record'.length)
-    const snapshot = taskMachine.resolveState({ value: state, context: { ...seen, prefix, verdict: null, rebases: 0 } })
-    const [, actions] = transition(taskMachine, snapshot, event)
-    for (const action of actions) {
-      if (action.type === 'remember') return (action.params as { intents: readonly Intent[] }).intents
-    }
-    return []
   }
 
   #note(seen: SeenRecord): void {
@@ -318,7 +304,7 @@ export class Dispatcher {
   /** Others write to the store too: one record that is none must not hide those behind it. */
   #noteScanned(stored: Stored): void {
     try {
-      const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
+      const seen = seenRecord(stored)
       if (seen !== null) this.#note(seen)
     } catch (thrown) {
       const message = `a record was skipped: ${messageOf(thrown)}`
@@ -445,7 +431,7 @@ export class Dispatcher {
 
   async #read(key: string): Promise<SeenRecord | null> {
     const stored = await this.#hands.store.get(key)
-    return stored === null || isTombstone(stored.entry) ? null : seenRecord(stored)
+    return seenRecord(stored)
   }
 
   #tellClaim(actor: Actor<DispatcherHands['taskLogic']>, slot: WorkerSlot): void {
@@ -482,7 +468,7 @@ export class Dispatcher {
       if (this.#state !== 'on') return
       try {
         const stored = await this.#hands.store.get(this.#hands.keys.task(id, 'record'))
-        const seen = stored === null || isTombstone(stored.entry) ? null : seenRecord(stored)
+        const seen = seenRecord(stored)
         if (seen !== null) this.#note(seen)
       } catch {
         // The store is away: ask again, for as long as this runtime lives.

@@ -9,10 +9,9 @@
  *
  * Calls for one task must not overlap: C1 takes an attempt of this life under the same epoch for the attempt itself.
  */
-import { transition } from 'xstate'
-import { type SeenRecord, stateDocument, type TaskEvent, type TaskState, taskMachine } from '../../machines/task.ts'
+import { type SeenRecord, stateDocument, type TaskEvent, type TaskState } from '../../machines/task.ts'
 import type { Remember, WriteOutcome } from '../actors/outcome.ts'
-import { seenRecord } from '../actors/task.ts'
+import { type Decision, decideAtRest, seenRecord } from '../actors/task.ts'
 import { deadlineLeftMs, type Moment } from '../domain/deadline.ts'
 import { type Entry, isLive, isTombstone } from '../domain/entry.ts'
 import { MemorySyncError, quote } from '../domain/errors.ts'
@@ -342,13 +341,8 @@ export class QueueMoves {
     ]
   }
 
-  #decide(seen: SeenRecord, state: TaskState, event: TaskEvent): { readonly to: TaskState; readonly intents: readonly Intent[] } {
-    const prefix = this.#hands.keys.task(seen.record.id, 'record').slice(0, -'/record'.length)
-    const snapshot = taskMachine.resolveState({ value: state, context: { ...seen, prefix, verdict: null, rebases: 0 } })
-    const [next, actions] = transition(taskMachine, snapshot, event)
-    const remember = actions.find(({ type }) => type === 'remember')
-    const intents = remember === undefined ? [] : (remember.params as { readonly intents: readonly Intent[] }).intents
-    return { to: next.value as TaskState, intents }
+  #decide(seen: SeenRecord, state: TaskState, event: TaskEvent): Decision {
+    return decideAtRest(seen, this.#hands.keys.task(seen.record.id, 'record'), state, event)
   }
 
   async #stateOf(record: TaskRecord): Promise<TaskState> {

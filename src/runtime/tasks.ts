@@ -116,7 +116,7 @@ export class Tasks {
   changed(id: string, stored: Stored, changes: readonly Stored[]): void {
     const waiters = this.#waiters.get(id)
     if (waiters === undefined && !this.#open.has(id)) return
-    const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
+    const seen = seenRecord(stored)
     if (seen !== null && !isEnded(seen.record)) return
     this.#open.delete(id)
     this.#waiters.delete(id)
@@ -195,7 +195,7 @@ export class Tasks {
     for await (const item of this.#hands.follow(key, signal === undefined ? {} : { signal })) {
       if (item.type !== 'changes') continue
       for (const stored of item.changes) {
-        const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
+        const seen = seenRecord(stored)
         if (seen === null) return
         const { record, revision } = seen
         yield { status: record.status, attempts: record.attempts, owner: record.owner ?? null, revision, record }
@@ -243,7 +243,7 @@ export class Tasks {
   async *records(): AsyncGenerator<SeenRecord> {
     await this.#hands.ready()
     for await (const stored of this.#hands.store.list(this.#hands.keys.allTaskRecords)) {
-      const seen = isTombstone(stored.entry) ? null : seenRecord(stored)
+      const seen = seenRecord(stored)
       if (seen !== null) yield seen
     }
   }
