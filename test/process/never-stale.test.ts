@@ -30,7 +30,7 @@ test('a cached read behind the word of another process is never older than the w
     })
     const { hits, misses } = cache.metrics()
     console.log(JSON.stringify({ ...counts, hits, misses }))
-    expect(counts.stale).toBe(0)
+    expect(counts.stale).toEqual([])
     // A cache that never hits is never stale either.
     expect(hits).toBeGreaterThan(rounds)
     await store.close()
@@ -44,7 +44,7 @@ test('nor is one of runtime.memory', { timeout }, async () => {
     const runtime = createRuntime({ store: url })
     await runtime.ready()
     const counts = await neverStale(url, rounds, { get: (key) => runtime.memory.get(key) })
-    expect(counts.stale).toBe(0)
+    expect(counts.stale).toEqual([])
     await runtime.shutdown()
   })
 })

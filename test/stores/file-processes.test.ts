@@ -78,6 +78,25 @@ test('increments by compare-and-set are exact over three processes', async () =>
   expect(await valueAt(store, 'counter')).toBe(300)
 })
 
+test('no commit is taken back by a process that opens the store meanwhile', async () => {
+  const store = await openStore()
+  await committed(store, put('counter', 0))
+  const [incrementing, ...opening] = await Promise.all([startPeer(), startPeer(), startPeer()])
+  const increments = 2000
+  let isOver = false
+  const opened = Promise.all(opening.map((peer) => peer.ask({ do: 'reopen', times: 60 }))).then(() => {
+    isOver = true
+  })
+  const own = (async () => {
+    for (let count = 1; !isOver; count++) {
+      const revision = await committed(store, put('own', count))
+      expect(await store.get('own')).toMatchObject({ revision, entry: { value: count } })
+    }
+  })()
+  await Promise.all([own, opened, incrementing.ask({ do: 'increment', key: 'counter', times: increments })])
+  expect(await valueAt(store, 'counter')).toBe(increments)
+})
+
 test('of a killed writer nothing that it had a receipt for is missing, and the others go on', async () => {
   const store = await openStore()
   for (let round = 0; round < 4; round++) {

@@ -21,7 +21,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MemorySyncError, messageOf, quote } from '../../domain/errors.ts'
-import { dataFile, formatFile, formatVersion, lockFile } from './format.ts'
+import { dataFile, formatFile, formatVersion, lockFile, openingFile } from './format.ts'
 
 const inMemoryAdvice = "Give a directory that this user can write, or 'memory:' for a store that lives in this process only."
 
@@ -41,7 +41,7 @@ export function prepareDirectory(directory: string): string {
   }
   checkAccess(path)
   checkFormat(path)
-  checkData(path)
+  for (const file of [dataFile, openingFile]) checkData(join(path, file))
   return path
 }
 
@@ -80,7 +80,7 @@ function checkAccess(directory: string): void {
   let free: number
   try {
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
-    for (const name of [dataFile, lockFile]) {
+    for (const name of [dataFile, lockFile, openingFile, `${openingFile}-lock`]) {
       const path = join(directory, name)
       if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK)
     }
@@ -144,14 +144,13 @@ const noPage = 0xffff_ffff_ffff_ffffn
  * Finds what is wrong before lmdb does. It maps the file into memory: a file cut short would kill the process at the first read;
  * and its binding crashes when lmdb itself refuses to open.
  */
-function checkData(directory: string): void {
-  const path = join(directory, dataFile)
+function checkData(path: string): void {
   let file: number
   try {
     file = openSync(path, 'r+')
   } catch (cause) {
     if (isAbsent(cause)) return
-    throw unusable(directory, cause)
+    throw unusable(dirname(path), cause)
   }
   try {
     const { size } = fstatSync(file)

@@ -17,6 +17,8 @@ export const formatVersion = 1
 export const formatFile = 'format.json'
 /** One byte, written anew after each commit: what a watcher of commits watches. */
 export const noticeFile = 'notice'
+/** Beside the data, see `directory-lock.ts`. */
+export const openingFile = 'opening.mdb'
 /** lmdb's. */
 export const dataFile = 'data.mdb'
 export const lockFile = 'lock.mdb'

@@ -134,10 +134,11 @@ export class OpenDirectory {
     this.#isClosed = true
     await this.committer.drained()
     this.#notice.close()
+    // Before the thread: whoever closes last closes the data, and the thread does it while no other process opens it.
+    await this.reader.close()
     if (!(await this.#thread.close())) {
       this.#logger.warn('the store thread still waits for a process that is writing; it was left behind', { path: this.path })
     }
-    await this.reader.close()
   }
 
   /** For tests: the thread dies as in a crash. */

@@ -13,6 +13,7 @@ import { ABORT, type Database, getLastVersion, open, type RootDatabase } from 'l
 import type { Entry } from '../../domain/entry.ts'
 import { type ErrorCode, messageOf } from '../../domain/errors.ts'
 import { judgeUnit, type Look, type Refusal } from '../judge.ts'
+import { DirectoryLock } from './directory-lock.ts'
 import { dataFile, entriesDatabase, environmentOptions, headRecord, logDatabase, noticeFile } from './format.ts'
 import { CommitBell } from './notice.ts'
 import {
@@ -44,6 +45,7 @@ const port = parentPort
 const { directory, logChangesMax, gate } = workerData as ThreadData
 
 class Thread implements Look {
+  readonly #lock: DirectoryLock
   readonly #root: RootDatabase<string, string>
   readonly #entries: Database<string, string>
   readonly #log: Database<string, string | number>
@@ -54,9 +56,19 @@ class Thread implements Look {
   #transactions = 0
 
   constructor() {
-    this.#root = open<string, string>({ ...environmentOptions, path: directory })
-    this.#entries = this.#root.openDB<string, string>(entriesDatabase)
-    this.#log = this.#root.openDB<string, string | number>(logDatabase)
+    const lock = new DirectoryLock(directory)
+    const opened = lock.hold(() => {
+      const root = open<string, string>({ ...environmentOptions, path: directory })
+      return {
+        root,
+        entries: root.openDB<string, string>(entriesDatabase),
+        log: root.openDB<string, string | number>(logDatabase),
+      }
+    })
+    this.#lock = lock
+    this.#root = opened.root
+    this.#entries = opened.entries
+    this.#log = opened.log
     this.#bell = new CommitBell(join(directory, noticeFile))
   }
 
@@ -74,7 +86,7 @@ class Thread implements Look {
       case 'close':
         this.#flush()
         this.#bell.close()
-        void this.#root.close().then(() => port?.close())
+        void this.#close().then(() => port?.close())
         break
       case 'die':
         if (message.when === 'now') process.exit(1)
@@ -94,18 +106,26 @@ class Thread implements Look {
     }
   }
 
+  async #close(): Promise<void> {
+    // lmdb closes within the call: nothing of it is asynchronous where nothing is written asynchronously.
+    await this.#lock.hold(() => this.#root.close())
+    await this.#lock.close()
+  }
+
   #commit({ id, nowMs, isFlushed, units }: Extract<ToThread, { type: 'commit' }>): void {
     let answer: Extract<FromThread, { type: 'receipts' }> | undefined
     this.#isCommitting = false
     try {
-      this.#root.transactionSync(
-        () => {
-          answer = this.#write(id, units, nowMs)
-          this.#isCommitting = answer.after > answer.before
-          return this.#isCommitting ? undefined : ABORT
-        },
-        // lmdb's types know no combination of flags but its own.
-        isFlushed ? synchronousCommit : synchronousCommit | withoutRootSync,
+      this.#lock.hold(() =>
+        this.#root.transactionSync(
+          () => {
+            answer = this.#write(id, units, nowMs)
+            this.#isCommitting = answer.after > answer.before
+            return this.#isCommitting ? undefined : ABORT
+          },
+          // lmdb's types know no combination of flags but its own.
+          isFlushed ? synchronousCommit : synchronousCommit | withoutRootSync,
+        ),
       )
     } catch (error) {
       // A failed transaction leaves the head where it was; where that cannot be seen, nothing can be said.
