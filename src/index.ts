@@ -38,6 +38,7 @@ export type {
   StoreFeatures,
   WatchOptions,
 } from './ports/store.ts'
+export type { ClaimedTask, ClaimOptions } from './runtime/claims.ts'
 export type { TaskCommand } from './runtime/commands.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
 export { type FileStoreOptions, fileStore, type MemoryStoreOptions, memoryStore } from './runtime/create-store.ts'
@@ -60,4 +61,11 @@ export type { QueueDocument } from './runtime/queue-document.ts'
 export type { Runtime } from './runtime/runtime.ts'
 export type { TaskSpec } from './runtime/task-spec.ts'
 export type { DeadLetterTask, TaskHandle, TaskStatusEvent } from './runtime/tasks.ts'
-export type { DrivenWorkerOptions, HandlerWorkerOptions, WorkerHandle, WorkerOptions } from './runtime/workers.ts'
+export type {
+  DrivenWorkerOptions,
+  HandlerWorkerOptions,
+  PullingWorkerHandle,
+  PullingWorkerOptions,
+  WorkerHandle,
+  WorkerOptions,
+} from './runtime/workers.ts'

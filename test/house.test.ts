@@ -15,6 +15,8 @@ const rules: Rules = {
     ['machines/index.ts', 'index'],
     ['src/index.ts', 'index'],
     ['src/testing/index.ts', 'index'],
+    ['src/mcp/index.ts', 'index'],
+    ['src/stores/mcp/index.ts', 'index'],
     ['machines/', 'machines'],
     ['src/domain/', 'domain'],
     ['src/ports/', 'ports'],
@@ -24,6 +26,7 @@ const rules: Rules = {
     ['src/runtime/', 'runtime'],
     ['src/helpers/', 'helpers'],
     ['src/testing/', 'testing'],
+    ['src/mcp/', 'mcp'],
     ['src/cli/', 'cli'],
     ['src/platform.ts', 'platform'],
     ['src/memory-sync-manager.ts', 'facade'],
@@ -36,7 +39,12 @@ const rules: Rules = {
     wire: { imports: ['domain', 'ports'], packages: ['zod'] },
     stores: {
       imports: ['domain', 'ports', 'wire'],
-      packages: { lmdb: ['src/stores/'], esbuild: ['src/stores/file/thread-program.ts'] },
+      packages: {
+        lmdb: ['src/stores/'],
+        esbuild: ['src/stores/file/thread-program.ts'],
+        '@modelcontextprotocol/sdk': ['src/stores/mcp/'],
+        zod: ['src/stores/mcp/'],
+      },
       node: 'any',
     },
     machines: { imports: ['domain'], packages: ['xstate'] },
@@ -53,16 +61,24 @@ const rules: Rules = {
       packages: { zod: ['src/facade/options.ts'] },
       node: ['node:events'],
     },
+    // What it serves is a runtime; how it is reached is its own.
+    mcp: {
+      imports: ['runtime', 'machines', 'ports', 'domain', 'wire'],
+      packages: ['@modelcontextprotocol/sdk', 'hono', '@hono/node-server', 'zod'],
+      node: 'any',
+    },
     // Real turns of the event loop come from the platform; checks are Node's own, so that any test runner can run them.
     testing: { imports: ['runtime', 'ports', 'domain', 'wire', 'platform'], node: ['node:assert', 'node:assert/strict'] },
     cli: {
-      imports: ['facade', 'runtime', 'actors', 'machines', 'stores', 'ports', 'domain', 'wire', 'platform'],
+      imports: ['facade', 'mcp', 'runtime', 'actors', 'machines', 'stores', 'ports', 'domain', 'wire', 'platform'],
       packages: ['commander', '@clack/prompts', 'zod'],
       node: 'any',
     },
     platform: { imports: ['ports'], node: 'any' },
     // What the package offers: lists of exports, nothing else.
-    index: { imports: ['facade', 'helpers', 'runtime', 'machines', 'stores', 'testing', 'ports', 'domain', 'wire', 'platform'] },
+    index: {
+      imports: ['facade', 'helpers', 'mcp', 'runtime', 'machines', 'stores', 'testing', 'ports', 'domain', 'wire', 'platform'],
+    },
   },
 
   loadersOfUserCode: ['src/cli/handlers-module.ts'],

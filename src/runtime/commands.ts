@@ -21,6 +21,9 @@ export type TaskCommand =
   | { readonly type: 'task.complete'; readonly output?: unknown }
   | { readonly type: 'task.fail'; readonly message: string; readonly isFinal?: boolean }
 
+/** What only a driven task takes. */
+export type DrivenCommand = Exclude<TaskCommand, { type: 'task.cancel' }>
+
 export type Address = { readonly kind: 'task' | 'worker'; readonly id: string }
 
 /** @throws `not_supported` for anything but `task/<id>` and `worker/<id>`. */
@@ -52,10 +55,8 @@ export function taskCommandOf(event: PostEvent): TaskCommand {
     case 'task.complete':
       return { type: event.type, output: outputOf(event.output) }
     case 'task.progress': {
-      const { percent, note } = event
-      if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
-        throw new MemorySyncError('invalid_value', `progress must be a number from 0 to 100, got ${quote(percent)}`)
-      }
+      const { note } = event
+      const percent = checkPercent(event.percent)
       return typeof note === 'string' ? { type: event.type, percent, note } : { type: event.type, percent }
     }
     case 'task.fail':
@@ -72,13 +73,19 @@ export function taskCommandOf(event: PostEvent): TaskCommand {
   }
 }
 
+/** @throws `invalid_value` */
+export function checkPercent(percent: unknown): number {
+  if (typeof percent === 'number' && percent >= 0 && percent <= 100) return percent
+  throw new MemorySyncError('invalid_value', `progress must be a number from 0 to 100, got ${quote(percent)}`)
+}
+
 /** What a task gave, as it is stored. @throws `invalid_value`, `too_large` */
 export function outputOf(given: unknown): Json {
   return given === undefined ? null : assertFits(toJson(given), "the task's output", outputBytesMax)
 }
 
 /** The chart's event for a command to a driven task. */
-export function drivenEventOf(command: Exclude<TaskCommand, { type: 'task.cancel' }>, now: Moment, chance: number): TaskEvent {
+export function drivenEventOf(command: DrivenCommand, now: Moment, chance: number): TaskEvent {
   switch (command.type) {
     case 'task.complete':
       return { type: 'task.complete', output: outputOf(command.output), now }

@@ -19,6 +19,7 @@ import { isEnded, type TaskRecord } from '../domain/task-record.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store, Stored } from '../ports/store.ts'
+import type { Pull, StayEnd } from './claims.ts'
 import { type QueuedTask, QueueView } from './queue-view.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -38,6 +39,8 @@ export interface WorkerSlot {
   readonly address: string
   readonly types: readonly string[] | null
   readonly capacity: number
+  /** It takes tasks only for those who wait there. */
+  readonly pull: Pull | null
   running: number
   takesTasks: boolean
 }
@@ -209,11 +212,11 @@ export class Dispatcher {
    * @param end `rested`: its record is pending again, and the change was not noted while it lived here. `lost`: somebody
    * else has it and the feed tells of it, or there was no store to write to and nobody will tell.
    */
-  taskEnded(id: string, end: 'ended' | 'rested' | 'lost'): void {
+  taskEnded(id: string, end: StayEnd): void {
     const slot = this.#slotByTask.get(id)
     if (slot === undefined) return
     this.#slotByTask.delete(id)
-    this.#release(slot)
+    this.#release(slot, id, end)
     if (end === 'rested') this.#lookAgain(id, 0)
     else if (end === 'lost') this.#lookAgain(id)
     if (this.#slotByTask.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
@@ -390,6 +393,7 @@ export class Dispatcher {
   #claim(slot: WorkerSlot, task: QueuedTask): void {
     slot.running++
     this.#slotByTask.set(task.id, slot)
+    slot.pull?.assigned(task.id)
     this.#hands.supervisor.tell(slot.address, { type: 'task.assigned' })
     void this.#host(slot, task)
   }
@@ -400,7 +404,7 @@ export class Dispatcher {
       const seen = this.#freshOf(task) ?? (await this.#read(key))
       if (seen === null || seen.record.status !== 'pending' || this.#state !== 'on') {
         this.#slotByTask.delete(task.id)
-        this.#release(slot)
+        this.#release(slot, task.id, 'lost')
         if (seen !== null) this.#note(seen)
         if (this.#slotByTask.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
         return
@@ -412,10 +416,10 @@ export class Dispatcher {
         onEnd: (end) => {
           if (end.type === 'crashed') this.#hands.abandon(actor)
           if (end.type === 'done' && end.state === 'lost') this.#skip = Math.floor(this.#hands.random.next() * lostRaceSkipMax)
-          this.taskEnded(task.id, end.type === 'crashed' || end.state === 'lost' ? 'lost' : 'ended')
+          this.taskEnded(task.id, end.type === 'done' ? (end.state as TaskState) : 'lost')
         },
       })
-      this.#tellClaim(actor, slot)
+      this.#tellClaim(actor, slot, task.id)
     } catch (thrown) {
       this.#hands.report(
         MemorySyncError.from(thrown, 'store_unavailable', `task ${task.id} could not be claimed: ${messageOf(thrown)}`),
@@ -434,13 +438,16 @@ export class Dispatcher {
     return seenRecord(stored)
   }
 
-  #tellClaim(actor: Actor<DispatcherHands['taskLogic']>, slot: WorkerSlot): void {
+  #tellClaim(actor: Actor<DispatcherHands['taskLogic']>, slot: WorkerSlot, id: string): void {
     const owner = { worker: slot.id, incarnation: this.#hands.incarnation }
-    actor.send({ type: 'task.claim', owner, lease: this.#hands.lease(), now: this.#hands.now() })
+    const lease = this.#hands.lease()
+    const own = slot.pull === null ? lease : { ...lease, leaseMs: slot.pull.leaseMsOf(id) }
+    actor.send({ type: 'task.claim', owner, lease: own, now: this.#hands.now() })
   }
 
-  #release(slot: WorkerSlot): void {
+  #release(slot: WorkerSlot, id: string, end: StayEnd): void {
     slot.running--
+    slot.pull?.released(id, end)
     this.#hands.supervisor.tell(slot.address, { type: 'task.ended' })
     this.schedule()
   }
@@ -530,5 +537,5 @@ export class Dispatcher {
 }
 
 function hasRoom(slot: WorkerSlot): boolean {
-  return slot.takesTasks && slot.running < slot.capacity
+  return slot.takesTasks && slot.running < slot.capacity && (slot.pull === null || slot.pull.wants)
 }

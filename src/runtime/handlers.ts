@@ -15,7 +15,8 @@ import type { TaskFault, TaskRecord } from '../domain/task-record.ts'
 import { always, type Intent } from '../domain/write.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
-import { faultCharactersMax, outputOf } from './commands.ts'
+import type { Pull, RunControl } from './claims.ts'
+import { checkPercent, faultCharactersMax, outputOf } from './commands.ts'
 import { assertFits, outputBytesMax } from './document-size.ts'
 import type { HeldLock, LockHold } from './held-lock.ts'
 import type { LockOptions } from './locks.ts'
@@ -67,6 +68,8 @@ export interface HandlerRunnerOptions {
   now(): Moment
   /** The handler of a task on a worker of this runtime; null: the worker is driven. */
   handlerOf(id: string): Handler | null
+  /** Where the task's claimer waits; null: its worker takes tasks by itself. */
+  pullOf(id: string): Pull | null
   report(error: MemorySyncError): void
 }
 
@@ -82,8 +85,19 @@ interface Run {
   /** …and of the newest that was committed: the lease counts from it. */
   heldSinceMs: number
   isOver: boolean
+  readonly leaseMs: number
+  /** Only its claimer renews it. */
+  readonly isPulled: boolean
+  /** Renewals that its claimer waits for, oldest first. */
+  renewals: Renewal[] | null
   /** Most take none. */
   locks: Set<LockHold> | null
+}
+
+interface Renewal {
+  readonly sentMs: number
+  resolve(): void
+  reject(error: MemorySyncError): void
 }
 
 export class HandlerRunner {
@@ -109,6 +123,7 @@ export class HandlerRunner {
 
   start(task: TaskRef, record: TaskRecord): void {
     const heldSinceMs = record.lease?.renewedAtMs ?? this.#options.clock.monotonicMs()
+    const pull = this.#options.pullOf(record.id)
     const run: Run = {
       task,
       record,
@@ -118,6 +133,9 @@ export class HandlerRunner {
       renewalSentMs: heldSinceMs,
       heldSinceMs,
       isOver: false,
+      leaseMs: record.lease?.leaseMs ?? this.#options.leaseMs,
+      isPulled: pull !== null,
+      renewals: null,
       locks: null,
     }
     this.#runByTask.set(task.id, run)
@@ -131,6 +149,10 @@ export class HandlerRunner {
       run.timeout = this.#options.clock.setTimer(record.timeoutMs, () => {
         if (!run.isOver) task.send({ type: 'timeout.elapsed', now: this.#options.now(), chance: this.#options.random.next() })
       })
+    }
+    if (pull !== null) {
+      queueMicrotask(() => pull.begun(task, record, this.#controlOf(run)))
+      return
     }
     const handler = this.#options.handlerOf(record.id)
     // Not inside the transition that started it: a handler may do anything, also to its own task.
@@ -150,6 +172,7 @@ export class HandlerRunner {
     run.isOver = true
     run.timeout?.cancel()
     for (const lock of [...(run.locks ?? [])]) lock.end(attemptOver(run))
+    for (const renewal of run.renewals ?? []) renewal.reject(attemptOver(run))
     this.#runByTask.delete(task.id)
     this.#justEnded = run
     if (this.#runByTask.size === 0) {
@@ -161,7 +184,9 @@ export class HandlerRunner {
   /** A renewal of a task was committed, which was sent at that time. */
   renewed(task: TaskRef, sentMs: number): void {
     const run = this.#runByTask.get(task.id)
-    if (run !== undefined) run.heldSinceMs = Math.max(run.heldSinceMs, sentMs)
+    if (run === undefined) return
+    run.heldSinceMs = Math.max(run.heldSinceMs, sentMs)
+    while (run.renewals?.[0] !== undefined && run.renewals[0].sentMs <= sentMs) run.renewals.shift()?.resolve()
   }
 
   /** Aborts what runs. */
@@ -210,6 +235,31 @@ export class HandlerRunner {
     run.task.send({ type: 'task.fail', ...failureOf(thrown, reason), now, chance: this.#options.random.next() })
   }
 
+  /** A run as its claimer sees and renews it. */
+  #controlOf(run: Run): RunControl {
+    const leaseLeftMs = (): number => (run.isOver ? 0 : run.heldSinceMs + run.leaseMs - this.#options.clock.monotonicMs())
+    return {
+      get signal() {
+        return signalOf(run)
+      },
+      get abortedBy() {
+        return run.abortedBy
+      },
+      leaseLeftMs,
+      renew: () => {
+        if (leaseLeftMs() <= 0) return Promise.reject(attemptOver(run))
+        const lease = { ...this.lease(), leaseMs: run.leaseMs }
+        run.renewalSentMs = lease.renewedAtMs
+        const renewal = new Promise<void>((resolve, reject) => {
+          run.renewals ??= []
+          run.renewals.push({ sentMs: lease.renewedAtMs, resolve, reject })
+        })
+        run.task.send({ type: 'lease.due', lease })
+        return renewal
+      },
+    }
+  }
+
   /** One timer renews all: a third of the lease between two renewals of a task, at most. */
   #armRenewals(): void {
     if (this.#renewalTimer !== null) return
@@ -226,9 +276,9 @@ export class HandlerRunner {
     const { leaseMs } = this.#options
     const lease = this.lease()
     for (const run of [...this.#runByTask.values()]) {
-      if (lease.renewedAtMs - run.heldSinceMs >= leaseMs) {
+      if (lease.renewedAtMs - run.heldSinceMs >= run.leaseMs) {
         run.task.send({ type: 'lease.over' })
-      } else if (lease.renewedAtMs - run.renewalSentMs >= leaseMs / 6) {
+      } else if (!run.isPulled && lease.renewedAtMs - run.renewalSentMs >= leaseMs / 6) {
         run.renewalSentMs = lease.renewedAtMs
         run.task.send({ type: 'lease.due', lease })
       }
@@ -261,12 +311,7 @@ class RunningTask implements HandledTask {
   }
 
   get signal(): AbortSignal {
-    const run = this.#run
-    if (run.abort === null) {
-      run.abort = new AbortController()
-      if (run.abortedBy !== null) run.abort.abort(run.abortedBy)
-    }
-    return run.abort.signal
+    return signalOf(this.#run)
   }
 
   get memory(): Memory {
@@ -330,13 +375,16 @@ class RunningTask implements HandledTask {
   }
 }
 
-function attemptOver({ record }: Run): MemorySyncError {
-  return new MemorySyncError('aborted', `attempt ${record.attempts} of task ${record.id} is over`)
+function signalOf(run: Run): AbortSignal {
+  if (run.abort === null) {
+    run.abort = new AbortController()
+    if (run.abortedBy !== null) run.abort.abort(run.abortedBy)
+  }
+  return run.abort.signal
 }
 
-function checkPercent(percent: number): number {
-  if (Number.isFinite(percent) && percent >= 0 && percent <= 100) return percent
-  throw new MemorySyncError('invalid_value', `progress must be a number from 0 to 100, got ${quote(percent)}`)
+function attemptOver({ record }: Run): MemorySyncError {
+  return new MemorySyncError('aborted', `attempt ${record.attempts} of task ${record.id} is over`)
 }
 
 const faultNameCharactersMax = 200

@@ -21,7 +21,7 @@ import type { PostEvent } from '../ports/post.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store, Stored } from '../ports/store.ts'
 import { ReadCache } from './cache.ts'
-import { assertEvent, drivenEventOf, parseAddress, type TaskCommand, taskCommandOf } from './commands.ts'
+import { assertEvent, type DrivenCommand, drivenEventOf, parseAddress, taskCommandOf } from './commands.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { type Explanation, explain } from './explain.ts'
 import { HandlerRunner } from './handlers.ts'
@@ -38,7 +38,7 @@ import { Sweeper } from './sweeper.ts'
 import type { TaskSpec } from './task-spec.ts'
 import { type TaskHandle, Tasks, unknownTask } from './tasks.ts'
 import { Watches } from './watches.ts'
-import { type WorkerHandle, type WorkerOptions, Workers } from './workers.ts'
+import { type PullingWorkerHandle, type PullingWorkerOptions, type WorkerHandle, type WorkerOptions, Workers } from './workers.ts'
 
 /** After the abort of their signals, handlers have so long to end before their tasks are handed back. */
 export const abortGraceMs = 2000
@@ -61,6 +61,7 @@ export interface RuntimeParts {
 
 /** What those built on a runtime need beyond its calls. */
 export interface RuntimeInside {
+  readonly store: Store
   readonly keys: Keys
   readonly clock: Clock
   readonly random: Random
@@ -86,8 +87,6 @@ export interface RuntimeObserver {
   committed?(units: readonly Unit[]): void
   resolved?(conflict: Conflict): void
 }
-
-type DrivenCommand = Exclude<TaskCommand, { type: 'task.cancel' }>
 
 type State = 'opening' | 'open' | 'draining' | 'closed' | 'failed'
 
@@ -215,6 +214,7 @@ export class Runtime {
       now,
       report,
       handlerOf: (id) => this.#workers.handlerOf(id),
+      pullOf: (id) => this.#workers.pullOf(id),
     })
     const runner = this.#runner
     this.#dispatcher = new Dispatcher({
@@ -286,6 +286,7 @@ export class Runtime {
       dispatcher: this.#dispatcher,
       nowMs: () => this.#journal.nowMs(),
       isOpen: () => this.#isOpen(),
+      pulling: { clock, random, leaseMsDefault: options.taskLeaseMs, now, schedule: () => this.#dispatcher.schedule() },
       logic: workerLogic({
         remember,
         clock,
@@ -328,8 +329,9 @@ export class Runtime {
 
   /** @internal */
   get inside(): RuntimeInside {
-    const { clock, random } = this.#parts
+    const { store, clock, random } = this.#parts
     return {
+      store,
       keys: this.#keys,
       clock,
       random,
@@ -345,6 +347,8 @@ export class Runtime {
   }
 
   /** Starts a worker actor in this process. It takes tasks as soon as it is registered. @throws `invalid_option`, `closed` */
+  spawnWorker(options: PullingWorkerOptions): PullingWorkerHandle
+  spawnWorker(options: WorkerOptions): WorkerHandle
   spawnWorker(options: WorkerOptions): WorkerHandle {
     if (!this.#isOpen()) throw this.#closedError()
     return this.#workers.spawn(options, this.#opening)

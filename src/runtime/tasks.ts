@@ -15,7 +15,7 @@ import { cancelAsked, isEnded, replayed, type TaskRecord } from '../domain/task-
 import { emptyVersion } from '../domain/version-vector.ts'
 import { always, type Intent, ifAbsent } from '../domain/write.ts'
 import type { FeedItem, Store, Stored } from '../ports/store.ts'
-import { assertEvent, type TaskCommand, taskCommandOf } from './commands.ts'
+import { assertEvent, type DrivenCommand, type TaskCommand, taskCommandOf } from './commands.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Journal } from './journal.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -77,7 +77,7 @@ export interface TasksHands extends SpecHands {
   follow(key: string, options: { readonly signal?: AbortSignal }): AsyncIterable<FeedItem>
   now(): Moment
   /** Delivers to an actor of this runtime. @throws `not_supported`, `invalid_option` */
-  deliver(record: TaskRecord, command: Exclude<TaskCommand, { type: 'task.cancel' }>): void
+  deliver(record: TaskRecord, command: DrivenCommand): void
 }
 
 export class Tasks {

@@ -5,6 +5,7 @@
 import type { workerLogic } from '../actors/worker.ts'
 import { MemorySyncError, quote } from '../domain/errors.ts'
 import { assertId, type Keys } from '../domain/key.ts'
+import { type ClaimedTask, type ClaimOptions, Pull, type PullHands } from './claims.ts'
 import type { Dispatcher, WorkerSlot } from './dispatcher.ts'
 import type { Handler, Handlers } from './handlers.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -32,12 +33,27 @@ export interface DrivenWorkerOptions {
   readonly types?: readonly string[]
 }
 
-export type WorkerOptions = HandlerWorkerOptions | DrivenWorkerOptions
+/** It takes a task only while somebody waits in `claim`; who got it drives it and renews its lease. */
+export interface PullingWorkerOptions extends DrivenWorkerOptions {
+  readonly pulls: true
+}
+
+export type WorkerOptions = HandlerWorkerOptions | DrivenWorkerOptions | PullingWorkerOptions
 
 export interface WorkerHandle {
   readonly id: string
   /** Takes no more tasks; settles when its running ones have ended and it is offline. */
   drain(): Promise<void>
+}
+
+export interface PullingWorkerHandle extends WorkerHandle {
+  /**
+   * The next task in queue order that this worker may take; null when there was none until `waitMs` were over, when its capacity is
+   * used, or when the worker leaves.
+   *
+   * @throws `invalid_option`, `aborted`, `backpressure`
+   */
+  claim(options?: ClaimOptions): Promise<ClaimedTask | null>
 }
 
 interface Worker extends WorkerSlot {
@@ -57,6 +73,7 @@ export interface WorkersHands {
   readonly supervisor: Supervisor
   readonly dispatcher: Dispatcher
   readonly logic: ReturnType<typeof workerLogic>
+  readonly pulling: PullHands
   /** Hybrid milliseconds. */
   nowMs(): number
   /** Whether workers may still start and take tasks. */
@@ -77,11 +94,13 @@ export class Workers {
    *
    * @throws `invalid_option`, `invalid_key`
    */
-  spawn(options: WorkerOptions, opening: Promise<void>): WorkerHandle {
+  spawn(options: WorkerOptions, opening: Promise<void>): WorkerHandle | PullingWorkerHandle {
     const worker = this.#check(options)
-    this.#workers.set(worker.id, worker)
-    opening.then(() => this.#start(worker)).catch(() => worker.wentOffline())
-    return { id: worker.id, drain: () => this.drain(worker.id) }
+    const { id, pull } = worker
+    this.#workers.set(id, worker)
+    opening.then(() => this.#start(worker)).catch(() => this.forget(id))
+    const handle: WorkerHandle = { id, drain: () => this.drain(id) }
+    return pull === null ? handle : { ...handle, claim: (claimOptions = {}) => pull.claim(claimOptions) }
   }
 
   /** Settles when the worker is offline; at once for one that is not of this process (any more). */
@@ -90,6 +109,7 @@ export class Workers {
     if (worker === undefined) return Promise.resolve()
     worker.takesTasks = false
     worker.isLeaving = true
+    worker.pull?.close()
     if (this.#hands.supervisor.get(worker.address) !== undefined) {
       this.#hands.supervisor.tell(worker.address, { type: 'worker.drain' })
     }
@@ -114,11 +134,17 @@ export class Workers {
     return this.#workers.get(id)?.handlers === null
   }
 
+  /** Where the claimer of a task waits; null: the task's worker takes tasks by itself. */
+  pullOf(taskId: string): Pull | null {
+    return this.#hands.dispatcher.workerOf(taskId)?.pull ?? null
+  }
+
   /** A worker that crashed too often. */
   forget(id: string): void {
     const worker = this.#workers.get(id)
     this.#workers.delete(id)
     this.#hands.dispatcher.removeWorker(id)
+    worker?.pull?.close()
     worker?.wentOffline()
   }
 
@@ -197,16 +223,20 @@ export class Workers {
     const id = options.id === undefined ? `${this.#hands.workerId}.${++this.#spawned}` : assertId(options.id, 'worker id')
     if (this.#workers.has(id)) throw new MemorySyncError('invalid_option', `this runtime already has a worker ${quote(id)}`)
     const { handlers, types } = checkWork(options)
+    const pull = 'pulls' in options && options.pulls === true ? new Pull(this.#hands.pulling) : null
+    if (pull !== null && handlers !== null) {
+      throw new MemorySyncError('invalid_option', 'a worker that pulls is driven: it has no handlers')
+    }
     let wentOffline = (): void => {}
     const whenOffline = new Promise<void>((resolve) => {
       wentOffline = resolve
     })
-    const slot = { id, address: `worker/${id}`, types, capacity, running: 0, takesTasks: false }
+    const slot = { id, address: `worker/${id}`, types, capacity, pull, running: 0, takesTasks: false }
     return { ...slot, handlers, whenOffline, wentOffline, isLeaving: false }
   }
 }
 
-const members: ReadonlySet<string> = new Set(['id', 'capacity', 'handlers', 'driven', 'types'])
+const members: ReadonlySet<string> = new Set(['id', 'capacity', 'handlers', 'driven', 'types', 'pulls'])
 
 function checkWork(options: WorkerOptions): { handlers: Handlers | null; types: readonly string[] | null } {
   const handlers = 'handlers' in options ? (options.handlers ?? null) : null
