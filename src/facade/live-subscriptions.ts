@@ -3,6 +3,8 @@
  *
  * - S1 each change that is committed after the call is given once, per key in revision order
  * - S2 with `initial` the snapshot comes first; a change that overtakes it is given once, by whichever comes
+ * - S3 at most {@link waitingChangesMax} changes wait for a snapshot to end; after more than that it is read again, and only
+ *   what is different by then is given
  */
 import { MemorySyncError, messageOf } from '../domain/errors.ts'
 import { type Json, mutableCopy } from '../domain/json.ts'
@@ -17,9 +19,20 @@ export interface SubscriptionCallbacks {
   readonly initial?: boolean
 }
 
+export const waitingChangesMax = 10_000
+
 interface Live {
   readonly callbacks: SubscriptionCallbacks
   end(): void
+  isOver: boolean
+}
+
+/** A subscription whose snapshot is being read. */
+interface Opening {
+  /** What changed meanwhile. */
+  changes: MemoryChange[]
+  /** More than may wait: some were dropped. */
+  isOverrun: boolean
   isOver: boolean
 }
 
@@ -45,24 +58,15 @@ export class LiveSubscriptions {
   /** @throws `invalid_key` for a malformed pattern. */
   add(pattern: string, callbacks: SubscriptionCallbacks): string {
     const id = `subscription-${++this.#lastId}`
-    /** Changes that wait for the snapshot to end. */
-    let waiting: MemoryChange[] | null = callbacks.initial === true ? [] : null
     const live: Live = { callbacks, isOver: false, end: () => {} }
-    const end = this.#hands.memory.subscribe(pattern, (change) => {
-      if (waiting === null) this.#give(id, live, change)
-      else waiting.push(change)
+    const opening: Opening | null = callbacks.initial === true ? { changes: [], isOverrun: false, isOver: false } : null
+    live.end = this.#hands.memory.subscribe(pattern, (change) => {
+      if (opening === null || opening.isOver) this.#give(id, live, change)
+      else if (opening.changes.length < waitingChangesMax) opening.changes.push(change)
+      else opening.isOverrun = true
     })
-    live.end = end
     this.#live.set(id, live)
-    if (waiting !== null) {
-      void this.#snapshot(id, live, pattern).then((revisionByKey) => {
-        const missed = waiting ?? []
-        waiting = null
-        for (const change of missed) {
-          if (change.revision > (revisionByKey.get(change.key) ?? 0)) this.#give(id, live, change)
-        }
-      })
-    }
+    if (opening !== null) void this.#open(id, live, pattern, opening)
     return id
   }
 
@@ -80,31 +84,54 @@ export class LiveSubscriptions {
     for (const id of [...this.#live.keys()]) this.remove(id)
   }
 
-  async #snapshot(id: string, live: Live, pattern: string): Promise<ReadonlyMap<string, number>> {
-    const revisionByKey = new Map<string, number>()
+  async #open(id: string, live: Live, pattern: string, opening: Opening): Promise<void> {
+    const givenByKey = new Map<string, number>()
+    do {
+      opening.changes = []
+      opening.isOverrun = false
+      await this.#snapshot(id, live, pattern, givenByKey)
+    } while (opening.isOverrun && !live.isOver)
+    opening.isOver = true
+    for (const change of opening.changes) {
+      if (change.revision > (givenByKey.get(change.key) ?? 0)) this.#give(id, live, change)
+    }
+  }
+
+  /** Gives what is stored, unless it was given before, and tells of what was given before and is gone. */
+  async #snapshot(id: string, live: Live, pattern: string, givenByKey: Map<string, number>): Promise<void> {
+    const gone = new Set(givenByKey.keys())
     try {
       for await (const item of this.#hands.memory.list(pattern)) {
-        if (live.isOver) break
-        revisionByKey.set(item.key, item.revision)
+        if (live.isOver) return
+        gone.delete(item.key)
+        if (item.revision === givenByKey.get(item.key)) continue
+        givenByKey.set(item.key, item.revision)
         this.#give(id, live, { type: 'set', ...item })
       }
     } catch (thrown) {
       const message = `the snapshot of subscription ${id} could not be read: ${messageOf(thrown)}`
       this.#hands.report(MemorySyncError.from(thrown, 'store_unavailable', message))
+      return
     }
-    return revisionByKey
+    for (const key of gone) {
+      givenByKey.delete(key)
+      this.#invalidate(key, live)
+    }
   }
 
   #give(id: string, live: Live, change: MemoryChange): void {
     if (live.isOver) return
     const { key } = change
-    const { onChange, onInvalidate } = live.callbacks
     if (change.type === 'delete') {
-      this.#call(key, () => onInvalidate?.call(live.callbacks, key))
+      this.#invalidate(key, live)
       return
     }
-    this.#call(key, () => onChange?.call(live.callbacks, key, mutableCopy(change.value)))
+    this.#call(key, () => live.callbacks.onChange?.(key, mutableCopy(change.value)))
     this.#hands.changed(id, key, change.value)
+  }
+
+  #invalidate(key: string, live: Live): void {
+    this.#call(key, () => live.callbacks.onInvalidate?.(key))
   }
 
   #call(key: string, callback: () => unknown): void {
