@@ -1,9 +1,10 @@
 /**
  * The packed package in an empty folder: what `npm install memory-sync` gives a stranger. Imports every entry point in plain
- * Node (the one that runs this, and Node 22), runs a task, runs the bin, and checks the manifest with publint.
+ * Node (the one that runs this, and Node 22), runs a task, runs the bin, and checks the manifest with publint. What needs optional
+ * packages says so before they are installed, and works afterwards.
  */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +19,7 @@ import * as machines from 'memory-sync/machines'
 import * as testing from 'memory-sync/testing'
 assert.ok(machines.taskMachine.config.states.processing)
 assert.ok(Array.isArray(testing.storeContract))
-for (const store of ['memory:', 'file:' + process.argv[2]]) {
+for (const store of ['memory:', 'file:' + process.argv[2], ...process.argv.slice(3)]) {
   const runtime = createRuntime({ store })
   runtime.spawnWorker({ handlers: { greet: async (task) => 'hello ' + task.input } })
   const task = await runtime.submit({ type: 'greet', input: store })
@@ -37,14 +38,25 @@ try {
   run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', `./${packed.filename}`], folder)
   writeFileSync(join(folder, 'check.mjs'), check)
   const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/memory-sync/package.json'), 'utf8'))
-  for (const [index, node] of [process.execPath, node22()].entries()) {
+  const bin = 'node_modules/.bin/memory-sync'
+  const alone = spawnSync(process.execPath, [bin, 'serve', '--store', 'memory:'], { cwd: folder, encoding: 'utf8' })
+  assert.match(alone.stderr, /npm install @modelcontextprotocol\/sdk/)
+  assert.equal(alone.status, 2)
+  const nodes = [process.execPath, node22()]
+  for (const [index, node] of nodes.entries()) {
+    console.log(run(node, ['check.mjs', join(folder, `alone-${index}`)], folder).trim())
+  }
+  const optional = Object.entries(manifest.peerDependencies).map(([name, range]) => `${name}@${range}`)
+  run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...optional], folder)
+  for (const [index, node] of nodes.entries()) {
     for (const entry of Object.keys(manifest.exports)) {
       const name = `memory-sync${entry.slice(1)}`
       const options = entry.endsWith('.json') ? ", { with: { type: 'json' } }" : ''
       run(node, ['--input-type=module', '-e', `await import(${JSON.stringify(name)}${options})`], folder)
     }
-    console.log(run(node, ['check.mjs', join(folder, `store-${index}`)], folder).trim())
-    const version = run(node, ['node_modules/.bin/memory-sync', '--version'], folder).trim()
+    const served = `mcp+stdio:${node} ${bin} serve --store file:${join(folder, `served-${index}`)}`
+    console.log(`${run(node, ['check.mjs', join(folder, `store-${index}`), served], folder).trim()}, over MCP too`)
+    const version = run(node, [bin, '--version'], folder).trim()
     assert.equal(version, manifest.version)
   }
 } finally {

@@ -5,7 +5,8 @@
 import type { Moment } from '../domain/deadline.ts'
 import { leaseLeftMs } from '../domain/lease.ts'
 import type { TaskRecord } from '../domain/task-record.ts'
-import { isReadable, takes, type UnreadableRecord, type WorkerView } from './records.ts'
+import type { WorkerView } from '../wire/worker-documents.ts'
+import { isReadable, takes, type UnreadableRecord } from './records.ts'
 import { count, formatDuration } from './table.ts'
 
 /** Workers that are gone are shown for so long. */

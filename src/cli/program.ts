@@ -8,6 +8,7 @@ import { explainCommand } from './commands/explain.ts'
 import { getCommand } from './commands/get.ts'
 import { replayCommand } from './commands/replay.ts'
 import { runCommand } from './commands/run.ts'
+import { serveCommand } from './commands/serve.ts'
 import { setCommand } from './commands/set.ts'
 import { statusCommand } from './commands/status.ts'
 import { tasksCommand } from './commands/tasks.ts'
@@ -29,6 +30,7 @@ const commands = [
   deadLettersCommand,
   replayCommand,
   unlockCommand,
+  serveCommand,
 ]
 
 /** @throws CommanderError from its `parseAsync` for bad usage, and when help was asked for. */

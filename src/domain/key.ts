@@ -162,6 +162,8 @@ export interface Keys {
   /** The task whose record lies at `key`, or null. */
   taskOfRecord(key: string): string | null
   worker(id: string, document: 'status' | 'heartbeat' | 'capacity'): string
+  /** The worker whose status lies at `key`, or null. */
+  workerOfStatus(key: string): string | null
   /** The lock of that name. */
   lock(name: string): string
   /** Whether a lock's record lies at `key`: one by name, or a task's. */
@@ -176,12 +178,9 @@ export function keysOf(namespace: string): Keys {
     namespace,
     allTaskRecords: `${tasks}*/record`,
     task: (id, document) => `${tasks}${id}/${document}`,
-    taskOfRecord(key) {
-      if (!key.startsWith(tasks) || !key.endsWith('/record')) return null
-      const id = key.slice(tasks.length, -'/record'.length)
-      return id.length === 0 || id.includes('/') ? null : id
-    },
+    taskOfRecord: (key) => idBetween(key, tasks, '/record'),
     worker: (id, document) => `${workers}${id}/${document}`,
+    workerOfStatus: (key) => idBetween(key, workers, '/status'),
     lock: (name) => `${locks}${name}`,
     isLock(key) {
       const isOfTask = key.startsWith(tasks) && key.endsWith('/lock')
@@ -190,4 +189,11 @@ export function keysOf(namespace: string): Keys {
       return id.length > 0 && !id.includes('/')
     },
   }
+}
+
+/** The one segment between the two; null where there is none. */
+function idBetween(key: string, before: string, behind: string): string | null {
+  if (!key.startsWith(before) || !key.endsWith(behind)) return null
+  const id = key.slice(before.length, -behind.length)
+  return id.length === 0 || id.includes('/') ? null : id
 }

@@ -14,6 +14,13 @@ export type Comparison = 'equal' | 'before' | 'after' | 'concurrent'
 
 /** More writers than this on one key are refused on decode. */
 export const versionWorkersMax = 256
+/**
+ * A version of nearly so many drops those that joined first before it grows further. Safe where the revision is the order: a dropped
+ * worker can make an order look like concurrency, never the other way round.
+ */
+const versionWorkersKept = versionWorkersMax / 4
+/** Counters above this are refused where they come in: whoever counts on from the last number there is would write what nobody can read. */
+export const counterMax = 2 ** 52
 
 /**
  * What `Object.create(null)` is for, at a third of its cost: engines keep objects without a prototype as hash tables, but
@@ -56,6 +63,27 @@ export function joinVersions(a: Version, b: Version): Version {
   for (const worker in a) joined[worker] = counterOf(a, worker)
   for (const worker in b) joined[worker] = Math.max(counterOf(joined, worker), counterOf(b, worker))
   return joined
+}
+
+/** The same with room for one more writer. */
+export function boundedVersion(version: Version): Version {
+  const workers = Object.keys(version)
+  if (workers.length < versionWorkersMax - 1) return version
+  const kept = new Counters()
+  for (const worker of workers.slice(-versionWorkersKept)) kept[worker] = counterOf(version, worker)
+  return kept
+}
+
+/** @throws `invalid_value` for a counter above {@link counterMax}. */
+export function assertCountable(version: Version, key: string): void {
+  for (const [worker, counter] of Object.entries(version)) {
+    if (counter <= counterMax) continue
+    throw new MemorySyncError(
+      'invalid_value',
+      `the version of the entry counts ${counter} writes of ${quote(worker)}, and at most ${counterMax} are believed`,
+      { key },
+    )
+  }
 }
 
 /** `context` plus one own write: the version of a new local value. */

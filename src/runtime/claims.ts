@@ -35,7 +35,8 @@ export interface ClaimOptions {
 /** A task that was claimed. It ends with `complete`, `fail` or `release`, or is lost when its lease is over. */
 export interface ClaimedTask {
   readonly id: string
-  readonly type: string
+  /** null: it was put into the queue without one. */
+  readonly type: string | null
   readonly input: Json
   /** 1 for the first. */
   readonly attempt: number
@@ -202,7 +203,7 @@ export class Pull {
 
 class Claim implements ClaimedTask {
   readonly id: string
-  readonly type: string
+  readonly type: string | null
   readonly input: Json
   readonly attempt: number
   readonly epoch: number
@@ -217,7 +218,7 @@ class Claim implements ClaimedTask {
 
   constructor(task: TaskRef, record: TaskRecord, run: RunControl, hands: PullHands) {
     this.id = record.id
-    this.type = record.type ?? ''
+    this.type = record.type
     this.input = record.input
     this.attempt = record.attempts
     this.epoch = record.epoch

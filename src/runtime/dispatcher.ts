@@ -249,7 +249,7 @@ export class Dispatcher {
   #isWanted(record: TaskRecord): boolean {
     if (record.status !== 'pending' || (record.dependsOn?.length ?? 0) > 0) return true
     for (const slot of this.#slots.values()) {
-      if (record.type !== null && (slot.types === null || slot.types.includes(record.type))) return true
+      if (record.type === null ? takesUntyped(slot) : slot.types === null || slot.types.includes(record.type)) return true
     }
     return false
   }
@@ -346,7 +346,7 @@ export class Dispatcher {
 
   #refillIfWanted(): void {
     for (const slot of this.#slots.values()) {
-      if (!slot.takesTasks || !this.#view.wantsScan(slot.types)) continue
+      if (!slot.takesTasks || !this.#view.wantsScan(slot.types, takesUntyped(slot))) continue
       this.#refill()
       return
     }
@@ -380,11 +380,11 @@ export class Dispatcher {
   }
 
   #takeFor(slot: WorkerSlot): QueuedTask | undefined {
-    const task = this.#view.take(slot.types)
+    const task = this.#view.take(slot.types, takesUntyped(slot))
     if (task === undefined || this.#skip === 0) return task
     // A race was lost just now: leave the next few to the winner.
     this.#skip--
-    const next = this.#view.take(slot.types)
+    const next = this.#view.take(slot.types, takesUntyped(slot))
     if (next === undefined) return task
     this.#lookAgain(task.id, 0)
     return next
@@ -534,6 +534,11 @@ export class Dispatcher {
       if (id !== undefined) this.#lookAgain(id)
     }
   }
+}
+
+/** A task without a type is for whoever claims it by hand: no handler could know what to do with it. */
+function takesUntyped({ pull, types }: WorkerSlot): boolean {
+  return pull !== null && types === null
 }
 
 function hasRoom(slot: WorkerSlot): boolean {

@@ -10,7 +10,7 @@ import type { Entry, EntryExtension } from '../domain/entry.ts'
 import { MemorySyncError } from '../domain/errors.ts'
 import { HybridClock, type HybridTimestamp } from '../domain/hybrid-clock.ts'
 import { jsonBytesAtMost } from '../domain/size.ts'
-import { emptyVersion, isCovered, joinVersions, type Version, versionWorkersMax, withCounter } from '../domain/version-vector.ts'
+import { boundedVersion, emptyVersion, isCovered, joinVersions, type Version, withCounter } from '../domain/version-vector.ts'
 import type { Intent, Unit, Write } from '../domain/write.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Receipt, Store, Stored } from '../ports/store.ts'
@@ -19,12 +19,6 @@ import { Contexts } from './contexts.ts'
 
 /** What an entry adds to its value, at most, as long as few workers write the key. */
 const entryOverheadBytes = 1024
-
-/**
- * A version of so many workers drops those that joined first before it grows further. Safe where the revision is the
- * order: a dropped worker can make an order look like concurrency, never the other way round.
- */
-const versionWorkersKept = Math.floor(versionWorkersMax / 4)
 
 export interface JournalWriter {
   submit(unit: Unit, bytes: number, answer: (receipt: Receipt, isUncertain: boolean) => void, urgent: boolean): void
@@ -67,7 +61,7 @@ export class Journal {
   /** What was read or told: later writes follow it in time and have seen its version. */
   learn(stored: Stored): void {
     this.observe(stored.entry)
-    if (!isCovered(stored.entry.version, this.#seen)) this.#seen = prune(joinVersions(this.#seen, stored.entry.version))
+    if (!isCovered(stored.entry.version, this.#seen)) this.#seen = boundedVersion(joinVersions(this.#seen, stored.entry.version))
     this.contexts.learn(stored.key, stored.entry.version)
   }
 
@@ -143,7 +137,7 @@ export class Journal {
 
   #stamp(intent: Intent, time: HybridTimestamp): Write {
     const { workerId, incarnation } = this.#options
-    const context = prune(intent.context ?? this.contexts.get(intent.key) ?? emptyVersion)
+    const context = boundedVersion(intent.context ?? this.contexts.get(intent.key) ?? emptyVersion)
     this.#counter = Math.max(this.#counter, context[workerId] ?? 0) + 1
     const version = withCounter(context, workerId, this.#counter)
     const x: { -readonly [Member in keyof EntryExtension]: EntryExtension[Member] } = {
@@ -167,14 +161,6 @@ export class Journal {
 function hasSeen(stored: Stored, { entry }: Write): boolean {
   const dot = entry?.x?.d
   return dot !== undefined && (stored.entry.version[dot[0]] ?? 0) >= dot[1]
-}
-
-function prune(context: Version): Version {
-  const workers = Object.keys(context)
-  if (workers.length < versionWorkersMax - 1) return context
-  const kept: Record<string, number> = Object.create(null)
-  for (const worker of workers.slice(-versionWorkersKept)) kept[worker] = context[worker] ?? 0
-  return kept
 }
 
 /** Bytes for the buffer's bound. @throws `too_large` for an entry that the store would refuse. */

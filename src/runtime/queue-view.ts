@@ -58,11 +58,11 @@ export class QueueView {
   }
 
   /** Whether a scan would find something that there is room for, ready tasks of these types (null: of any) among it. */
-  wantsScan(types: readonly string[] | null): boolean {
+  wantsScan(types: readonly string[] | null, takesUntyped = false): boolean {
     if (this.#isBlockedLeftOut && this.#blocked < waitingMax / 4) return true
     const enough = readyMax / 4 / Math.max(1, this.#readyByType.size)
     for (const type of this.#partialTypes) {
-      const isWanted = type !== null && (types === null || types.includes(type))
+      const isWanted = type === null ? takesUntyped : types === null || types.includes(type)
       if (isWanted && (this.#readyByType.get(type)?.length ?? 0) < enough) return true
     }
     return false
@@ -112,11 +112,11 @@ export class QueueView {
     else this.#removeReady(task)
   }
 
-  /** Takes the first ready task of these types (null: of any) out of the view. */
-  take(types: readonly string[] | null): QueuedTask | undefined {
+  /** Takes the first ready task of these types (null: of any; tasks without a type only if asked for) out of the view. */
+  take(types: readonly string[] | null, takesUntyped = false): QueuedTask | undefined {
     let first: QueuedTask | undefined
     for (const type of types ?? this.#readyByType.keys()) {
-      if (type === null) continue
+      if (type === null && !takesUntyped) continue
       const head = this.#readyByType.get(type)?.at(-1)
       if (head !== undefined && (first === undefined || compareInQueue(head, first) < 0)) first = head
     }

@@ -12,6 +12,7 @@ import { workerLogic } from '../actors/worker.ts'
 import { type Moment, momentOf } from '../domain/deadline.ts'
 import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
 import { assertId, type Keys, keysOf } from '../domain/key.ts'
+import type { ConflictResolver } from '../domain/resolvers.ts'
 import type { TaskRecord } from '../domain/task-record.ts'
 import type { Version } from '../domain/version-vector.ts'
 import type { Intent, Unit } from '../domain/write.ts'
@@ -74,6 +75,7 @@ export interface RuntimeInside {
   readonly locks: Locks
   /** Sends what waits for company. */
   flush(): void
+  readonly conflictResolver: ConflictResolver | undefined
   /** Runs of the conflict resolver. */
   conflicts(): number
   /** What this process has seen: the newest counter of each worker, its own included. */
@@ -340,6 +342,7 @@ export class Runtime {
       queueDocuments: this.#queueDocuments,
       locks: this.#locks,
       flush: () => this.#writer.flush(),
+      conflictResolver: this.#parts.options.conflictResolver,
       conflicts: () => this.#reconciler?.count ?? 0,
       seen: () => this.#journal.seen,
       cache: this.#cache,

@@ -1,5 +1,5 @@
 /**
- * Tidying: ended tasks after their retention, expired values, old tombstones. Every process may sweep; each removal is a
+ * Tidying: ended tasks after their retention, workers that left, expired values, old tombstones. Every process may sweep; each removal is a
  * compare-and-set, so two sweepers do no harm. Knows the store and the journal; decides by the retention rules below.
  */
 import type { Remember, WriteOutcome } from '../actors/outcome.ts'
@@ -20,6 +20,8 @@ export const endedTasksMax = 10_000
 export const failedRetentionMs = 7 * 24 * 3600 * 1000
 /** Tombstones stay so long: a late writer must find that the key was deleted. */
 export const tombstoneRetentionMs = 24 * 3600 * 1000
+/** The documents of a worker that has left stay so long. */
+export const leftWorkerRetentionMs = 24 * 3600 * 1000
 /** An expired value is deleted so long after its end. */
 export const expiredGraceMs = 60_000
 /** Between two sweeps; each process waits between half and all of it. */
@@ -79,7 +81,7 @@ export class Sweeper {
       if (this.#isStopped) return 0
       const seen = this.#hands.keys.taskOfRecord(stored.key) === null || isTombstone(stored.entry) ? null : seenRecord(stored)
       if (seen === null) {
-        if (isDue(stored, nowMs) && due.length < sweepRemovalsMax) due.push(stored)
+        if (due.length < sweepRemovalsMax && (isDue(stored, nowMs) || this.#hasLeft(stored, nowMs))) due.push(stored)
       } else if (isEnded(seen.record)) {
         ended.push({ stored, record: seen.record })
       } else {
@@ -120,7 +122,20 @@ export class Sweeper {
   async #remove(stored: Stored): Promise<void> {
     const condition = { type: 'revision', revision: stored.revision } as const
     if (isTombstone(stored.entry)) await this.#hands.store.commit([[{ key: stored.key, entry: null, condition }]])
-    else await this.#write([{ key: stored.key, value: undefined, condition, context: stored.entry.version }])
+    else {
+      const intents: Intent[] = [{ key: stored.key, value: undefined, condition, context: stored.entry.version }]
+      const worker = this.#hands.keys.workerOfStatus(stored.key)
+      if (worker !== null) intents.push({ key: this.#hands.keys.worker(worker, 'capacity'), value: undefined, condition: always })
+      await this.#write(intents)
+    }
+  }
+
+  /** A worker of a runtime, by its last word. What others keep there has a time to live, or is theirs to keep. */
+  #hasLeft({ key, entry }: Stored, nowMs: number): boolean {
+    if (this.#hands.keys.workerOfStatus(key) === null || isTombstone(entry)) return false
+    const status = entry.value as { readonly state?: unknown; readonly incarnation?: unknown } | null
+    const isOffline = status !== null && status.state === 'offline' && typeof status.incarnation === 'string'
+    return isOffline && entry.timestamp + leftWorkerRetentionMs <= nowMs
   }
 
   #write(intents: readonly Intent[]): Promise<WriteOutcome> {

@@ -8,16 +8,22 @@ import { fileURLToPath } from 'node:url'
 import { MemorySyncError, quote } from '../domain/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import type { Random } from '../ports/random.ts'
 import type { Store } from '../ports/store.ts'
+import { parseCommandLine } from './command-line.ts'
 import { type FileStoreOptions, fileStore } from './file.ts'
+import { lazyStore } from './lazy-store.ts'
+import type { McpStoreOptions } from './mcp/mcp-store.ts'
 import { memoryStore } from './memory.ts'
 
 export interface OpenStoreOptions {
   readonly clock: Clock
   readonly logger?: Logger
+  /** Memory servers: spreads attempts over time. Default: they are not spread. */
+  readonly random?: Random
   /** File stores: what a receipt promises. Default `process-crash`. */
   readonly durability?: NonNullable<FileStoreOptions['durability']>
-  /** File stores: an encoded entry with more bytes is refused. Default 512 KiB. */
+  /** An encoded entry with more bytes is refused, but by `memory:`. Default 512 KiB. */
   readonly entryBytesMax?: number
   /** Where relative directories and the default start. Default: the process's working directory. */
   readonly cwd?: string
@@ -29,10 +35,15 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const directoryName = '.memory-sync'
 const urlVariable = 'MEMORY_SYNC_STORE'
-const schemes = 'memory: (private), memory:<name> (shared in this process), file:<directory>, file: (the default directory)'
+const tokenVariable = 'MEMORY_SYNC_TOKEN'
+const schemes =
+  'memory: (private), memory:<name> (shared in this process), file:<directory>, file: (the default directory), mcp+stdio:<command line>, http://<host>/mcp, https://<host>/mcp'
 
 /**
  * The store at a URL, or the given store itself. Opens nothing yet: `store.open()` does, and says what is wrong with the place.
+ *
+ * `mcp+stdio:` is followed by a command line, split into words as a shell does (`command-line.ts`); leading words NAME=value are the
+ * command's environment. To a server at an HTTP URL the environment's `MEMORY_SYNC_TOKEN` is sent, if it is set.
  *
  * @param store a URL, a store, or nothing for {@link defaultStoreUrl}.
  * @throws `invalid_option` for a URL that names no adapter, `not_supported` for one of an adapter that this version has not.
@@ -57,9 +68,13 @@ export function openStore(store: string | Store | undefined, options: OpenStoreO
         ...(durability === undefined ? {} : { durability }),
         ...(entryBytesMax === undefined ? {} : { entryBytesMax }),
       })
-    case 'mcp+stdio':
+    case 'mcp+stdio': {
+      const { command, args, env: commandEnv } = parseCommandLine(rest)
+      return mcpStoreAt(url, { command, args, env: commandEnv }, options)
+    }
     case 'http':
     case 'https':
+      return mcpStoreAt(withoutSecrets(url), { url, token: env[tokenVariable] ?? '' }, options)
     case 'nats':
       throw new MemorySyncError(
         'not_supported',
@@ -67,6 +82,59 @@ export function openStore(store: string | Store | undefined, options: OpenStoreO
       )
     default:
       throw new MemorySyncError('invalid_option', `${quote(url)} is no store's URL. There are ${schemes}.`)
+  }
+}
+
+/** The SDK is an optional package: loaded when the store is opened, and missed only then. */
+function mcpStoreAt(url: string, target: Partial<McpStoreOptions>, options: OpenStoreOptions): Store {
+  const { clock, logger, random = unspread, entryBytesMax } = options
+  return lazyStore({
+    url,
+    features: { compareAndSet: true, atomicUnit: true, watch: 'push', reach: 'network', durability: 'none' },
+    async make(signal) {
+      const { mcpStore } = await importMcpStore(url)
+      const store = mcpStore({
+        ...target,
+        clock,
+        random,
+        ...(logger === undefined ? undefined : { logger }),
+        ...(entryBytesMax === undefined ? undefined : { entryBytesMax }),
+      })
+      const giveUp = (): void => void store.close()
+      signal.addEventListener('abort', giveUp, { once: true })
+      try {
+        await store.open()
+      } finally {
+        signal.removeEventListener('abort', giveUp)
+      }
+      return store
+    },
+  })
+}
+
+async function importMcpStore(url: string): Promise<typeof import('./mcp/mcp-store.ts')> {
+  try {
+    return await import('./mcp/mcp-store.ts')
+  } catch (cause) {
+    if ((cause as { readonly code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    throw new MemorySyncError(
+      'not_supported',
+      `the store ${url} needs a package that is not installed. Run: npm install @modelcontextprotocol/sdk`,
+      { cause },
+    )
+  }
+}
+
+/** Every wait the middle of what it may be. */
+const unspread: Random = { next: () => 0.5, token: () => '' }
+
+/** What a URL is shown as: names, passwords and what is behind the path may be secret. */
+function withoutSecrets(url: string): string {
+  try {
+    const { protocol, host, pathname } = new URL(url)
+    return `${protocol}//${host}${pathname}`
+  } catch (cause) {
+    throw new MemorySyncError('invalid_option', `${quote(url)} is no URL; write http://<host>:<port>/mcp`, { cause })
   }
 }
 

@@ -36,6 +36,8 @@ export const figureByName: ReadonlyMap<string, FigureEntry> = new Map<string, Fi
   ],
   ['heap', { title: 'Heap after many operations', load: async () => (await import('./figures/heap.ts')).heap }],
   ['locks', { title: 'Locks', load: async () => (await import('./figures/locks.ts')).locks }],
+  ['mcp-stdio', { title: 'MCP by stdio', load: async () => (await import('./figures/mcp.ts')).mcpStdio }],
+  ['mcp-http', { title: 'MCP by HTTP', load: async () => (await import('./figures/mcp.ts')).mcpHttp }],
   ['queued', { title: 'Memory of queued tasks', load: async () => (await import('./figures/queued.ts')).queued }],
   ['actors', { title: 'Many task actors at once', load: async () => (await import('./figures/actors.ts')).actors }],
   ['open', { title: 'Open and first result', load: async () => (await import('./figures/open.ts')).open }],

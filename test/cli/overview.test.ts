@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { goneShownMs, OverviewFold } from '../../src/cli/overview.ts'
-import type { WorkerView } from '../../src/cli/records.ts'
 import type { TaskRecord } from '../../src/domain/task-record.ts'
+import type { WorkerView } from '../../src/wire/worker-documents.ts'
 
 const now = { wallMs: 1_000_000, bootId: 'boot', monotonicMs: 50_000 }
 
@@ -25,7 +25,8 @@ function running(id: string, owner: string, renewedAtMs: number): TaskRecord {
 }
 
 function worker(id: string, given: Partial<WorkerView> = {}): WorkerView {
-  return { id, state: 'active', isAlive: true, heartbeatAgeMs: 100, statusAgeMs: 100, capacity: 2, types: ['greet'], ...given }
+  const told = { state: 'active', running: 0, capacity: 2, types: ['greet'] }
+  return { id, isAlive: true, heartbeatAgeMs: 100, statusAgeMs: 100, ...told, ...given }
 }
 
 function overview(records: readonly TaskRecord[], workers: readonly WorkerView[]) {

@@ -10,7 +10,21 @@ import { CommandLine } from './command-line.ts'
 
 const cli = new CommandLine()
 const output = new Output(process.stdout, process.stderr, () => {})
-const names = ['run', 'status', 'get', 'set', 'delete', 'watch', 'tasks', 'explain', 'cancel', 'dead-letters', 'replay', 'unlock']
+const names = [
+  'run',
+  'status',
+  'get',
+  'set',
+  'delete',
+  'watch',
+  'tasks',
+  'explain',
+  'cancel',
+  'dead-letters',
+  'replay',
+  'unlock',
+  'serve',
+]
 
 /** What is said about arguments that no command is run with: this needs no process of its own. */
 async function usage(args: readonly string[]): Promise<{ isHelp: boolean; out: string; err: string }> {
@@ -59,6 +73,8 @@ describe('bad usage', () => {
     ['ids beside --all', ['replay', 'a', '--all'], /either ids of tasks or --all/],
     ['neither a lock nor a task', ['unlock', '--force'], /either the name of a lock or --task/],
     ['an option without its other', ['run', 'x.js', '--keep'], /--keep needs --tasks/],
+    ['a port without a server', ['serve', '--token-file', 'x'], /--token-file needs --http/],
+    ['two ways to be reached', ['serve', '--stdio', '--http'], /cannot be used with/],
   ])('is %s', async (_, args, message) => {
     const { isHelp, out, err } = await usage(args)
     expect({ isHelp, out }).toEqual({ isHelp: false, out: '' })

@@ -63,6 +63,16 @@ describe('a claim', () => {
     expect(await run(worker.claim())).toBe(null)
   })
 
+  test('takes tasks without a type too, unless types were asked for: no handler would', async () => {
+    const { run, worker, runtime, join } = pulling()
+    join().runtime.spawnWorker({ handlers: { review: () => 1 } })
+    const { queueDocuments } = runtime.inside
+    await run(queueDocuments.syncQueue({ pending: ['untyped'], processing: [] }))
+    const picky = runtime.spawnWorker({ driven: true, pulls: true, types: ['review'] })
+    expect(await run(picky.claim({ waitMs: 5000 }))).toBe(null)
+    expect(await run(worker.claim({ waitMs: 5000 }))).toMatchObject({ id: 'untyped', type: null })
+  })
+
   test('ends when its asker gives up, also while it is under way: the task goes back, the attempt not counted', async () => {
     const { submit, run, worker, store, refused, until, clock } = pulling()
     const waiting = new AbortController()

@@ -5,6 +5,7 @@ import {
   endedTasksMax,
   expiredGraceMs,
   failedRetentionMs,
+  leftWorkerRetentionMs,
   sweepIntervalMs,
   tombstoneRetentionMs,
 } from '../../src/runtime/sweeper.ts'
@@ -229,5 +230,28 @@ describe('the sweep', () => {
     await clock.advance(2 * 3600_000)
     await sweep()
     expect(await run(task.record())).toMatchObject({ status: 'processing', epoch: 1 })
+  })
+})
+
+describe('workers that left', () => {
+  test('leave no documents behind in the end; what others keep about workers stays', async () => {
+    const { runtime, run, clock, sweep, world } = swept()
+    const worker = runtime.spawnWorker({ id: 'gone', handlers: { x: () => 1 } })
+    runtime.spawnWorker({ id: 'here', handlers: { x: () => 1 } })
+    await run(runtime.memory.set('task-sentinel/workers/other/status', { state: 'offline' }))
+    await clock.advance(1000)
+    await run(worker.drain())
+    await clock.advance(leftWorkerRetentionMs - 2000)
+    await sweep()
+    expect(await run(runtime.memory.get('task-sentinel/workers/gone/status'))).toMatchObject({ state: 'offline' })
+    await clock.advance(10_000)
+    await sweep()
+    await clock.advance(tombstoneRetentionMs + 1)
+    await sweep()
+    expect(await keysOf(world, 'task-sentinel/workers/gone/*')).toEqual([])
+    expect(await keysOf(world, 'task-sentinel/workers/*/status')).toEqual([
+      'task-sentinel/workers/here/status',
+      'task-sentinel/workers/other/status',
+    ])
   })
 })

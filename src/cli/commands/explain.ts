@@ -2,8 +2,9 @@
 import type { Command } from 'commander'
 import { systemClock } from '../../platform.ts'
 import type { Explanation } from '../../runtime/explain.ts'
+import { readWorkers } from '../../wire/worker-documents.ts'
 import { command, optionsOf } from '../documented.ts'
-import { readWorkers, takes } from '../records.ts'
+import { takes } from '../records.ts'
 import { type Cli, requireTask, withSession } from '../session.ts'
 import { formatDuration, printable } from '../table.ts'
 
@@ -20,7 +21,7 @@ export function explainCommand(cli: Cli): Command {
         await requireTask(session, id)
         const explained = await session.runtime.explain(id)
         const explanation = { ...explained, reason: withoutThisProcess(explained.reason) }
-        const workers = await readWorkers(session, systemClock.wallMs())
+        const workers = await readWorkers(session.runtime.memory, session.keys, systemClock.wallMs())
         const takers = workers.filter((worker) => takes(worker, explanation.type)).map((worker) => worker.id)
         if (cli.output.isJson) await cli.output.json({ ...explanation, takers })
         else for (const line of linesOf(explanation, takers)) await cli.output.line(printable(line))

@@ -2,9 +2,10 @@
 import type { Command } from 'commander'
 import { momentOf } from '../../domain/deadline.ts'
 import { systemClock } from '../../platform.ts'
+import { readWorkers } from '../../wire/worker-documents.ts'
 import { command, optionsOf } from '../documented.ts'
 import { OverviewFold, type WorkerRow } from '../overview.ts'
-import { readRecords, readWorkers } from '../records.ts'
+import { readRecords } from '../records.ts'
 import { type Cli, type Session, withSession } from '../session.ts'
 import { formatDuration, printable } from '../table.ts'
 
@@ -42,7 +43,7 @@ async function reportOf(session: Session) {
   const { durability, reach } = store.features
   const fold = new OverviewFold()
   for await (const record of readRecords(session)) fold.add(record, momentOf(systemClock))
-  const overview = fold.end(await readWorkers(session, systemClock.wallMs()))
+  const overview = fold.end(await readWorkers(runtime.memory, session.keys, systemClock.wallMs()))
   const problems = [...overview.problems, ...session.problems.map(({ code, message }) => `${code}: ${message}`)]
   return {
     store: { url: store.url, chosenBy: storeFrom, durability, reach, revision: await store.head() },

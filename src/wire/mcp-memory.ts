@@ -1,0 +1,159 @@
+/**
+ * The tools through which another process uses a store over MCP, as schemas: what the server declares and checks, and what the
+ * client store sends and reads. Entries are those of `entry-codec.ts`, as objects. Knows no transport and no store.
+ *
+ * - `memory_get`, `memory_list`, `memory_commit`, `memory_changes` speak of keys as they lie in the store
+ */
+import { z } from 'zod'
+import { type ErrorCode, MemorySyncError } from '../domain/errors.ts'
+import type { Durability, Receipt, Stored, Unit } from '../ports/store.ts'
+import { decodeEntry } from './entry-codec.ts'
+
+/** By these names a server is known to be one of ours, whatever it calls itself. */
+export const memoryTools = {
+  get: 'memory_get',
+  list: 'memory_list',
+  commit: 'memory_commit',
+  changes: 'memory_changes',
+} as const
+
+/** Units in one `memory_commit`, entries in one `memory_list`, changes in one `memory_changes`. */
+export const commitUnitsMax = 1000
+export const listEntriesMax = 1000
+export const changesMax = 1000
+/** Milliseconds that `memory_changes` may wait for a change before it answers that there is none. */
+export const changesWaitMsMax = 25_000
+
+const revision = z.int().min(0)
+const key = z.string().min(1).max(512)
+const version = z.record(z.string(), z.int().min(0))
+
+/** Checked in depth by {@link decodeEntry}: a schema would take longer than the commit itself. */
+const entry = z.looseObject({ value: z.unknown(), version, timestamp: z.number(), workerId: z.string() })
+
+const condition = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('none') }),
+  z.object({ type: z.literal('revision'), revision }),
+  z.object({ type: z.literal('absent') }),
+  z.object({ type: z.literal('causal'), context: version }),
+])
+
+const write = z.object({
+  key,
+  /** null purges a tombstone or an expired entry. */
+  entry: entry.nullable(),
+  condition,
+  guard: z.object({ scope: key, epoch: z.int().min(0), incarnation: z.string().max(128) }).optional(),
+})
+
+const stored = z.object({ key, revision, entry })
+
+const toldError = z.object({ code: z.string(), message: z.string(), retryable: z.boolean(), key: z.string().optional() })
+
+const durability = z.enum(['none', 'process-crash', 'fsync', 'quorum'])
+
+const receipt = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('committed'), revision, durability }),
+  z.object({ type: z.literal('conflict'), key, stored: stored.nullable() }),
+  z.object({ type: z.literal('stale-epoch'), scope: key, stored: stored.nullable() }),
+  z.object({ type: z.literal('failed'), error: toldError }),
+])
+
+export const memoryGet = {
+  input: { key },
+  /** `revision`: of the entry; with no entry, that of the store when it was read. */
+  output: { found: z.boolean(), key, revision, entry: entry.optional() },
+}
+
+export const memoryCommit = {
+  input: { units: z.array(z.array(write).min(1)).min(1).max(commitUnitsMax) },
+  /** One receipt per unit, in order. */
+  output: { receipts: z.array(receipt) },
+}
+
+export const memoryChanges = {
+  input: {
+    pattern: z.string().min(1).max(512).default('**'),
+    /** Changes behind this revision. */
+    after: revision,
+    limit: z.int().min(1).max(changesMax).default(changesMax),
+    /** With no change yet: wait so long for one. */
+    waitMs: z.int().min(0).max(changesWaitMsMax).default(0),
+  },
+  /** In revision order. `revision`: go on from here. `reset`: changes were missed, read everything with `memory_list`. */
+  output: { changes: z.array(stored), revision, durability, reset: z.boolean().optional() },
+}
+
+/** What `memory_list` takes and gives when it is asked for a pattern; for claude-flow's arguments see the server. */
+export const memoryListByPattern = {
+  input: {
+    pattern: z.string().min(1).max(512),
+    after: key.optional(),
+    limit: z.int().min(0).max(listEntriesMax).default(listEntriesMax),
+  },
+  /** In key order, tombstones and expired entries too. `next`: more follow, ask with it as `after`. `revision`: of the store, before. */
+  output: { entries: z.array(stored), next: z.string().nullable(), revision },
+}
+
+/** A receipt as it travels. */
+export type WireReceipt = z.infer<typeof receipt>
+export type WireStored = z.infer<typeof stored>
+export type WireUnit = z.infer<typeof memoryCommit.input.units>[number]
+export type { Durability, Receipt, Stored, Unit }
+
+/** @throws `corrupt` for what is no entry. */
+export function storedOf(given: WireStored): Stored {
+  return { key: given.key, revision: given.revision, entry: decodeEntry(JSON.stringify(given.entry)) }
+}
+
+/** @throws `corrupt` for what holds an entry that is none. */
+export function receiptOf(given: WireReceipt): Receipt {
+  switch (given.type) {
+    case 'committed':
+      return given
+    case 'conflict':
+      return { type: 'conflict', key: given.key, stored: given.stored && storedOf(given.stored) }
+    case 'stale-epoch':
+      return { type: 'stale-epoch', scope: given.scope, stored: given.stored && storedOf(given.stored) }
+    case 'failed':
+      return { type: 'failed', error: errorOf(given.error) }
+  }
+}
+
+/** The error that a server told, as its `_meta.error` or in a receipt; null for what tells none. */
+export function toldErrorOf(given: unknown): MemorySyncError | null {
+  const parsed = toldError.safeParse(given)
+  return parsed.success ? errorOf(parsed.data) : null
+}
+
+/** Every code that a server of this release tells. */
+const errorCodes: Readonly<Record<ErrorCode, true>> = {
+  invalid_option: true,
+  invalid_key: true,
+  invalid_value: true,
+  too_large: true,
+  store_unavailable: true,
+  unknown_outcome: true,
+  conflict: true,
+  stale_epoch: true,
+  lock_lost: true,
+  claim_lost: true,
+  task_failed: true,
+  backpressure: true,
+  unflushed: true,
+  closed: true,
+  aborted: true,
+  not_supported: true,
+  diverged: true,
+  corrupt: true,
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorCodes, code)
+}
+
+function errorOf({ code, message, retryable, key }: z.infer<typeof toldError>): MemorySyncError {
+  const details = key === undefined ? { retryable } : { retryable, key }
+  // Of a newer server, or one that failed: nothing is known of what it did.
+  return new MemorySyncError(isErrorCode(code) ? code : 'unknown_outcome', message, details)
+}
