@@ -9,7 +9,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { HttpBindings } from '@hono/node-server'
-import { isInitializeRequest, isJSONRPCErrorResponse, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
+import { isInitializeRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
 import type { Context, Hono } from 'hono'
 import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -215,7 +215,6 @@ class HttpDoor implements HttpServer {
         return refuse(badRequest('Invalid Request: a request with this id is under way', rpcCodes.invalidRequest))
       }
       const answers = await transport.exchange(messages)
-      if (isInitialize && answers.some(isJSONRPCErrorResponse)) await session.end()
       // Nothing asked, or nothing left to say: all was cancelled.
       if (answers.length === 0) return transport.isClosed ? refuse(noSession) : new Response(null, { status: 202 })
       return jsonResponse(200, body.isBatch ? answers : answers[0], { [sessionHeader]: transport.sessionId })

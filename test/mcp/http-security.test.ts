@@ -173,21 +173,21 @@ describe('the HTTP server', () => {
     expect({ status, allow: answered.allow }).toEqual({ status: 405, allow: 'GET, POST, DELETE' })
   })
 
-  it('lets nobody hold a connection by sending slowly', async () => {
-    const { http } = await fixture.serve({ headMsMax: 100, requestMsMax: 200 })
-    const head = 'POST /mcp HTTP/1.1\r\nHost: localhost\r\n'
-    const body = `${head}Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: 100\r\n\r\n{`
-    for (const begun of [head, body]) {
-      const socket = connect(Number(new URL(http.url).port), '127.0.0.1')
-      let answer = ''
-      socket.setEncoding('utf8').on('data', (text: string) => {
-        answer += text
-      })
-      const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-      socket.write(begun)
-      await gone
-      expect(answer).toMatch(/^HTTP\/1\.1 (408|400) /)
-    }
+  const head = 'POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n'
+  it.each([
+    ['its head', head, { headMsMax: 100 }],
+    ['its body', `${head}Accept: application/json, text/event-stream\r\n\r\n{`, { requestMsMax: 200 }],
+  ])('lets nobody hold a connection by sending %s slowly', async (_, begun, bounds) => {
+    const { http } = await fixture.serve(bounds)
+    const socket = connect(Number(new URL(http.url).port), '127.0.0.1')
+    let answer = ''
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      answer += text
+    })
+    const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    socket.write(begun)
+    await gone
+    expect(answer).toMatch(/^HTTP\/1\.1 (408|400) /)
   })
 
   it('is not misled by a request that says its length twice', async () => {

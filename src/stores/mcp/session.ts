@@ -229,7 +229,7 @@ class ClientSession implements Session {
       case 'http': {
         // No call is waited for longer than this.
         const fetch = separateFetch(clock, 2 * changesWaitMsMax + openTimeoutMs)
-        const headers = target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }
+        const headers: Record<string, string> = target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }
         return new StreamableHTTPClientTransport(target.url, { fetch, requestInit: { headers } })
       }
       case 'stdio': {
