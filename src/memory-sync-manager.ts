@@ -19,7 +19,7 @@ import type { Timer } from './ports/clock.ts'
 import { assembleRuntime } from './runtime/create-runtime.ts'
 import type { Committed, WriteLock } from './runtime/memory.ts'
 import type { QueueDocument } from './runtime/queue-document.ts'
-import type { Runtime, RuntimeInside } from './runtime/runtime.ts'
+import type { Runtime, RuntimeInside, RuntimeObserver } from './runtime/runtime.ts'
 
 /** Milliseconds that `shutdown` waits for what is pending. */
 export const shutdownFlushMs = 5000
@@ -90,13 +90,15 @@ export class MemorySyncManager extends Announcer {
     super()
     const { config, runtime } = checkManagerOptions(options)
     this.config = config
-    this.#runtime = assembleRuntime(runtime, {
+    const observer: RuntimeObserver = {
       committed: (units) => this.#committed(units),
       resolved: ({ key, entries, resolution }) => {
         const { strategy, discarded } = resolution
         this.tell('conflict-resolved', { key, entries: entries.length, strategy, discarded: discarded.length })
       },
-    })
+    }
+    // Locks and the queue ask for more when they are used.
+    this.#runtime = assembleRuntime(runtime, { observer, demand: 'documents' })
     this.#runtime.onProblem((error) => this.problem(error))
     this.#inside = this.#runtime.inside
     const { keys, clock, locks, queueDocuments } = this.#inside

@@ -92,6 +92,7 @@ const rules: Rules = {
       'src/index.ts',
       'src/runtime/create-runtime.ts',
       'src/runtime/create-store.ts',
+      'src/runtime/create-mcp-store.ts',
       'src/memory-sync-manager.ts',
     ],
     'src/platform.ts': [
@@ -101,6 +102,7 @@ const rules: Rules = {
       'src/memory-sync-manager.ts',
       'src/runtime/create-runtime.ts',
       'src/runtime/create-store.ts',
+      'src/runtime/create-mcp-store.ts',
       'src/testing/virtual-clock.ts',
     ],
   },

@@ -6,6 +6,7 @@ import { deadLettersCommand } from './commands/dead-letters.ts'
 import { deleteCommand } from './commands/delete.ts'
 import { explainCommand } from './commands/explain.ts'
 import { getCommand } from './commands/get.ts'
+import { importCommand } from './commands/import.ts'
 import { replayCommand } from './commands/replay.ts'
 import { runCommand } from './commands/run.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -31,6 +32,7 @@ const commands = [
   replayCommand,
   unlockCommand,
   serveCommand,
+  importCommand,
 ]
 
 /** @throws CommanderError from its `parseAsync` for bad usage, and when help was asked for. */
@@ -40,8 +42,9 @@ export function createProgram(cli: Cli): Command {
     .version(version())
     .option(
       '--store <url>',
-      'memory:, memory:<name> or file:<directory> (default: MEMORY_SYNC_STORE, else .memory-sync of the project)',
+      'file:<directory>, http://<host>/mcp, mcp+stdio:<command> or memory: (default: MEMORY_SYNC_STORE, else .memory-sync of the project)',
     )
+    .option('--allow-weak', 'also a memory server without compare-and-set, as far as it can be trusted')
     .option('--namespace <name>', 'first segment of the keys of tasks and workers (default: task-sentinel)')
     .option('--json', 'data as JSON on stdout, errors as JSON on stderr')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })

@@ -4,7 +4,8 @@
  */
 import { MemorySyncError } from '../domain/errors.ts'
 import { encodeId, type Keys, keysOf } from '../domain/key.ts'
-import { hostName, systemClock } from '../platform.ts'
+import { hostName, systemClock, systemRandom } from '../platform.ts'
+import type { Timer } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
 import { createRuntime } from '../runtime/create-runtime.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -25,6 +26,7 @@ export interface CommonOptions {
   readonly store?: string
   readonly namespace?: string
   readonly json?: boolean
+  readonly allowWeak?: boolean
 }
 
 export interface Session {
@@ -50,6 +52,8 @@ export interface SessionOptions {
 }
 
 export const problemsMax = 20
+/** Between two looks whether the runtime has given up. */
+const watchIntervalMs = 1000
 /** Longer than anybody waits. */
 const holdMs = 2 ** 31 - 1
 
@@ -60,12 +64,20 @@ export async function withSession<T>(
   options: SessionOptions = {},
 ): Promise<T> {
   const logger = cli.output.logger()
-  const store = openStore(common.store, { clock: systemClock, logger, durability: 'process-crash' })
+  const namespace = common.namespace === undefined ? {} : { namespace: common.namespace }
+  const store = openStore(common.store, {
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    durability: 'process-crash',
+    ...namespace,
+  })
   const runtime = createRuntime({
     store,
     logger,
     keepAlive: false,
-    ...(common.namespace === undefined ? {} : { namespace: common.namespace }),
+    allowWeak: common.allowWeak === true,
+    ...namespace,
     ...(options.workerId === null ? {} : { workerId: cliWorkerId() }),
   })
   const problems: MemorySyncError[] = []
@@ -88,6 +100,19 @@ export async function withSession<T>(
     await store.close().catch((thrown) => logger.warn(MemorySyncError.from(thrown, 'store_unavailable').message))
     hold.cancel()
   }
+}
+
+/** A runtime that gives up does so silently for somebody who is not calling it. */
+export function watchRuntime({ runtime }: Session): { readonly gaveUp: Promise<never>; stop(): void } {
+  let timer: Timer | null = null
+  const gaveUp = new Promise<never>((_, reject) => {
+    const look = (): void => {
+      timer = systemClock.setTimer(watchIntervalMs, () => runtime.ready().then(look, reject), { keepAlive: false })
+    }
+    look()
+  })
+  gaveUp.catch(() => {})
+  return { gaveUp, stop: () => timer?.cancel() }
 }
 
 /** @throws `not_found`, `invalid_key` */

@@ -2,7 +2,7 @@
  * The store port: one shared, ordered, watchable map from keys to entries. Adapters in `src/stores` promise what
  * `features` says and pass the contract in `src/testing/store-contract`. A store knows nothing of actors.
  *
- * Promises of every store with `compareAndSet`:
+ * Promises of every store with `compareAndSet: true`:
  * - S1 `revision` is one strictly increasing integer for the whole store; every write that takes effect has its own
  * - S2 a unit takes effect whole or not at all; each of its conditions and guards is judged in the same transaction
  * - S3 a committed receipt is given after the unit survives what `durability` names, never before
@@ -17,7 +17,13 @@ export type { Condition, Guard, Unit, Write } from '../domain/write.ts'
 export type Durability = 'none' | 'process-crash' | 'fsync' | 'quorum'
 
 export interface StoreFeatures {
-  readonly compareAndSet: boolean
+  /**
+   * Whether conditions and guards are judged together with the write. `'assumed'`: they are, under an assumption that the store logs
+   * when it is opened: exclusion holds while every call to the server ends within a stated time and no process pauses longer than its
+   * lease; what a process does after such a pause may overwrite others' writes. Of S1 to S4 such a store promises only what its own
+   * documentation says. `false`: `revision`, `absent` and guards are refused with `not_supported`.
+   */
+  readonly compareAndSet: boolean | 'assumed'
   readonly atomicUnit: boolean
   readonly watch: 'push' | 'poll'
   /** Who can share it: this process, this machine, or the network. Within a machine leases need no observation. */

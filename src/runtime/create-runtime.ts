@@ -4,7 +4,7 @@ import { encodeId } from '../domain/key.ts'
 import { consoleLogger, hostName, processId, systemClock, systemRandom } from '../platform.ts'
 import { openStore } from '../stores/open.ts'
 import { checkRuntimeOptions, type RuntimeOptions } from './options.ts'
-import { Runtime, type RuntimeObserver } from './runtime.ts'
+import { Runtime, type RuntimeParts } from './runtime.ts'
 
 /**
  * One process's part in the shared memory: spawn workers, submit tasks, read, write and watch. Synchronous; the store opens
@@ -23,8 +23,8 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   return assembleRuntime(options)
 }
 
-/** For what is built on a runtime and wants to know more than its callers. */
-export function assembleRuntime(options: RuntimeOptions, observer?: RuntimeObserver): Runtime {
+/** For what is built on a runtime: it may want to know more than its callers, and ask less of the store. */
+export function assembleRuntime(options: RuntimeOptions, own: Pick<RuntimeParts, 'observer' | 'demand'> = {}): Runtime {
   const checked = checkRuntimeOptions(options)
   const clock = checked.clock ?? systemClock
   const random = checked.random ?? systemRandom
@@ -32,9 +32,9 @@ export function assembleRuntime(options: RuntimeOptions, observer?: RuntimeObser
   const incarnation = random.token(8)
   const workerId = checked.workerId ?? defaultWorkerId(incarnation)
   const ownsStore = typeof checked.store !== 'object'
-  const store = openStore(checked.store, { clock, logger, durability: checked.durability })
-  const parts = { options: checked, store, ownsStore, clock, random, logger, workerId, incarnation }
-  return new Runtime(observer === undefined ? parts : { ...parts, observer })
+  const { namespace, durability } = checked
+  const store = openStore(checked.store, { clock, logger, random, namespace, durability })
+  return new Runtime({ ...own, options: checked, store, ownsStore, clock, random, logger, workerId, incarnation })
 }
 
 function defaultWorkerId(incarnation: string): string {

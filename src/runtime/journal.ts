@@ -138,7 +138,9 @@ export class Journal {
   #stamp(intent: Intent, time: HybridTimestamp): Write {
     const { workerId, incarnation } = this.#options
     const context = boundedVersion(intent.context ?? this.contexts.get(intent.key) ?? emptyVersion)
-    this.#counter = Math.max(this.#counter, context[workerId] ?? 0) + 1
+    const counter = Math.max(this.#counter, context[workerId] ?? 0) + 1
+    if (counter > Number.MAX_SAFE_INTEGER) throw countedOut(intent.key, workerId)
+    this.#counter = counter
     const version = withCounter(context, workerId, this.#counter)
     const x: { -readonly [Member in keyof EntryExtension]: EntryExtension[Member] } = {
       v: 1,
@@ -155,6 +157,12 @@ export class Journal {
     const write: Write = { key: intent.key, entry, condition: intent.condition }
     return intent.guard === undefined ? write : { ...write, guard: intent.guard }
   }
+}
+
+/** What is stored claims so many writes of this worker that none can follow. Only forged entries do. */
+function countedOut(key: string, workerId: string): MemorySyncError {
+  const message = `${key} was not written: what is stored there counts 2^53-1 writes of ${workerId}, and no more can be counted. Purge it, or write under another worker id.`
+  return new MemorySyncError('corrupt', message, { key })
 }
 
 /** Whether the stored entry's writer knew of `write`: then it was there before. Lives of one worker id look alike here. */

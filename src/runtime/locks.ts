@@ -1,6 +1,7 @@
 /**
  * Locks: one actor for each acquisition, the wish to have it and the end of it. Owns which acquisitions of this process
- * there are; knows how long another holder's lease may be believed. Stores with compare-and-set only.
+ * there are; knows how long another holder's lease may be believed. Not for stores without compare-and-set; where it is assumed, the
+ * promise holds under the store's assumption.
  *
  * Promise: of each lock at most one epoch's guarded writes take effect from any point on; a stale holder's are refused. Two
  * processes may for a while both believe that they hold it. Not fair, not reentrant.
@@ -17,6 +18,7 @@ import type { Random } from '../ports/random.ts'
 import type { Store, Stored } from '../ports/store.ts'
 import { type HeldLock, LockHold } from './held-lock.ts'
 import type { Supervisor } from './supervisor.ts'
+import { assertGoodFor } from './weak-store.ts'
 
 export const lockLeaseMsDefault = 30_000
 /** A day. */
@@ -53,7 +55,7 @@ export interface LockView {
 }
 
 export interface LocksHands {
-  readonly store: Pick<Store, 'get' | 'features'>
+  readonly store: Pick<Store, 'get' | 'features' | 'url'>
   readonly clock: Clock
   readonly random: Random
   readonly keys: Keys
@@ -117,9 +119,6 @@ export class Locks {
   async acquireHold(key: string, options: AcquireOptions = {}): Promise<LockHold | null> {
     assertKey(key)
     const checked = checkOptions(options, this.#hands.workerId)
-    if (!this.#hands.store.features.compareAndSet) {
-      throw new MemorySyncError('not_supported', 'this store has no compare-and-set, which locks need')
-    }
     const { signal } = checked
     const waitUntilMs = this.#hands.clock.monotonicMs() + checked.waitMs
     if (signal === undefined) {
@@ -219,6 +218,8 @@ export class Locks {
 
   #start(key: string, { leaseMs, autoRenew, owner }: CheckedOptions, waitUntilMs: number): LockHold {
     if (this.#isClosed) throw closedError()
+    // Known once the store is open.
+    assertGoodFor(this.#hands.store, 'assumed')
     const { clock, random, incarnation, supervisor } = this.#hands
     const nonce = random.token(nonceCharacters)
     const address = `lock/${key}/${nonce}`

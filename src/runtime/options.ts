@@ -36,6 +36,11 @@ export interface RuntimeOptions {
    * with `assertResolverLaws`). Default: none, the later to commit stays.
    */
   readonly conflictResolver?: ConflictResolver
+  /**
+   * Whether a store will do whose conditions hold under an assumption only, as those of a plain memory server (claude-flow): the store
+   * logs it. Without it such a store is refused with `not_supported`. Default false.
+   */
+  readonly allowWeak?: boolean
   /** Crashes of one internal actor within the period before the runtime gives up. Default 5 in 60,000 ms. */
   readonly restart?: { readonly intensity?: number; readonly periodMs?: number }
   /** Whether the runtime keeps the process alive until `shutdown`. Default true. */
@@ -76,6 +81,7 @@ const schema = z.strictObject({
   taskLeaseMs: ms(100).default(15_000),
   backpressure: z.enum(['wait', 'reject']).default('wait'),
   conflictResolver: z.custom<ConflictResolver>((given) => typeof given === 'function', { error: 'a function' }).optional(),
+  allowWeak: z.boolean().default(false),
   restart: z.strictObject(restartShape).prefault({}),
   keepAlive: z.boolean().default(true),
   durability: z.enum(['process-crash', 'fsync']).default('process-crash'),

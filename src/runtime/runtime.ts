@@ -39,6 +39,7 @@ import { Sweeper } from './sweeper.ts'
 import type { TaskSpec } from './task-spec.ts'
 import { type TaskHandle, Tasks, unknownTask } from './tasks.ts'
 import { Watches } from './watches.ts'
+import { assertGoodFor, type StoreDemand } from './weak-store.ts'
 import { type PullingWorkerHandle, type PullingWorkerOptions, type WorkerHandle, type WorkerOptions, Workers } from './workers.ts'
 
 /** After the abort of their signals, handlers have so long to end before their tasks are handed back. */
@@ -58,6 +59,8 @@ export interface RuntimeParts {
   readonly workerId: string
   readonly incarnation: string
   readonly observer?: RuntimeObserver
+  /** Default: what `allowWeak` says. */
+  readonly demand?: StoreDemand
 }
 
 /** What those built on a runtime need beyond its calls. */
@@ -459,6 +462,8 @@ export class Runtime {
     } catch (thrown) {
       throw MemorySyncError.from(thrown, 'store_unavailable')
     }
+    const { store, demand, options } = this.#parts
+    assertGoodFor(store, demand ?? (options.allowWeak ? 'assumed' : 'safe'))
     const supervisor = this.#supervisor
     if (this.#state !== 'opening') throw this.#closedError()
     supervisor.start({
@@ -541,7 +546,8 @@ export class Runtime {
   #feedIs(state: 'live' | 'reset', through: number | null): void {
     this.#isFeedLive = state === 'live'
     if (state === 'reset') this.#cache.suspect()
-    else if (through !== null) this.#cache.caughtUp(through)
+    // A store that polls tells of own writes before it has looked for others': what is cached is never known to be the newest.
+    else if (through !== null && this.#parts.store.features.watch === 'push') this.#cache.caughtUp(through)
     if (through !== null) this.#toldThrough = Math.max(this.#toldThrough, through)
     if (state !== 'live' || this.#state !== 'open') return
     this.#dispatcher.scan()

@@ -19,8 +19,10 @@ import { memoryStore } from './memory.ts'
 export interface OpenStoreOptions {
   readonly clock: Clock
   readonly logger?: Logger
-  /** Memory servers: spreads attempts over time. Default: they are not spread. */
+  /** Memory servers need it: it spreads attempts over time, and names this process at plain ones. */
   readonly random?: Random
+  /** Plain memory servers: which of their namespaces holds the keys. Default `task-sentinel`. */
+  readonly namespace?: string
   /** File stores: what a receipt promises. Default `process-crash`. */
   readonly durability?: NonNullable<FileStoreOptions['durability']>
   /** An encoded entry with more bytes is refused, but by `memory:`. Default 512 KiB. */
@@ -87,17 +89,20 @@ export function openStore(store: string | Store | undefined, options: OpenStoreO
 
 /** The SDK is an optional package: loaded when the store is opened, and missed only then. */
 function mcpStoreAt(url: string, target: Partial<McpStoreOptions>, options: OpenStoreOptions): Store {
-  const { clock, logger, random = unspread, entryBytesMax } = options
+  const { clock, logger, random, namespace, entryBytesMax } = options
   return lazyStore({
     url,
     features: { compareAndSet: true, atomicUnit: true, watch: 'push', reach: 'network', durability: 'none' },
     async make(signal) {
       const { mcpStore } = await importMcpStore(url)
+      // Two processes that were given the same name by default would exclude nobody.
+      if (random === undefined) throw new MemorySyncError('invalid_option', `the store ${url} needs the option random`)
       const store = mcpStore({
         ...target,
         clock,
         random,
         ...(logger === undefined ? undefined : { logger }),
+        ...(namespace === undefined ? undefined : { plain: { namespace } }),
         ...(entryBytesMax === undefined ? undefined : { entryBytesMax }),
       })
       const giveUp = (): void => void store.close()
@@ -124,9 +129,6 @@ async function importMcpStore(url: string): Promise<typeof import('./mcp/mcp-sto
     )
   }
 }
-
-/** Every wait the middle of what it may be. */
-const unspread: Random = { next: () => 0.5, token: () => '' }
 
 /** What a URL is shown as: names, passwords and what is behind the path may be secret. */
 function withoutSecrets(url: string): string {

@@ -1,6 +1,6 @@
 /** Runtimes and stores as the figures use them: quiet, with the real clock. Owns how they are opened, so that all do it alike. */
 import type { Entry } from '../../src/domain/entry.ts'
-import { systemClock } from '../../src/platform.ts'
+import { systemClock, systemRandom } from '../../src/platform.ts'
 import { type Logger, silentLogger } from '../../src/ports/logger.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { createRuntime } from '../../src/runtime/create-runtime.ts'
@@ -28,7 +28,7 @@ export async function endRuntime(runtime: Runtime): Promise<void> {
 }
 
 export async function readyStore(url: string): Promise<Store> {
-  const store = openStore(url, { clock: systemClock, logger })
+  const store = openStore(url, { clock: systemClock, random: systemRandom, logger })
   await store.open()
   return store
 }

@@ -24,6 +24,7 @@ const names = [
   'replay',
   'unlock',
   'serve',
+  'import',
 ]
 
 /** What is said about arguments that no command is run with: this needs no process of its own. */
@@ -74,6 +75,7 @@ describe('bad usage', () => {
     ['neither a lock nor a task', ['unlock', '--force'], /either the name of a lock or --task/],
     ['an option without its other', ['run', 'x.js', '--keep'], /--keep needs --tasks/],
     ['a port without a server', ['serve', '--token-file', 'x'], /--token-file needs --http/],
+    ['an import from nowhere', ['import'], /required option '--from <server>' not specified/],
     ['two ways to be reached', ['serve', '--stdio', '--http'], /cannot be used with/],
   ])('is %s', async (_, args, message) => {
     const { isHelp, out, err } = await usage(args)

@@ -1,7 +1,7 @@
 /** `NEVER_STALE_ROUNDS=100000 npx vitest run test/process/never-stale.test.ts` for many. */
 import { createRuntime } from 'memory-sync'
 import { expect, test } from 'vitest'
-import { consoleLogger, systemClock } from '../../src/platform.ts'
+import { consoleLogger, systemClock, systemRandom } from '../../src/platform.ts'
 import { ReadCache } from '../../src/runtime/cache.ts'
 import { openStore } from '../../src/stores/open.ts'
 import { withDirectory } from './children.ts'
@@ -13,7 +13,7 @@ const timeout = 60_000 + rounds * 5
 test('a cached read behind the word of another process is never older than the word', { timeout }, async () => {
   await withDirectory(async (directory) => {
     const url = `file:${directory}`
-    const store = openStore(url, { clock: systemClock, logger: consoleLogger('error') })
+    const store = openStore(url, { clock: systemClock, random: systemRandom, logger: consoleLogger('error') })
     await store.open()
     const cache = new ReadCache({ store, admits: () => false })
     const follow = async (): Promise<void> => {

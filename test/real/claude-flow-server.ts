@@ -46,6 +46,11 @@ function writeManifest(folder: string, manifest: object): void {
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
 }
 
+/** What the package's bin starts for `mcp start`, without the two processes in between. */
+export function claudeFlowProgram(folder: string): string {
+  return join(folder, 'node_modules/claude-flow/src/mcp/mcp-server.js')
+}
+
 /**
  * Starts one more server, which shares its memory with the others of this working directory (`<directory>/.swarm/memory.db`).
  * `in-memory`: it finds a file where it wants its directory, and falls back as it does without a driver.
@@ -57,10 +62,13 @@ export async function startClaudeFlow(
 ): Promise<Client> {
   mkdirSync(directory, { recursive: true })
   if (storage === 'in-memory') writeFileSync(join(directory, '.swarm'), '')
-  // What the package's bin starts for `mcp start`, without the two processes in between.
-  const program = join(folder, 'node_modules/claude-flow/src/mcp/mcp-server.js')
   // It stands still when nobody reads what it logs: so that goes nowhere.
-  const transport = new StdioClientTransport({ command: process.execPath, args: [program], cwd: directory, stderr: 'ignore' })
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: [claudeFlowProgram(folder)],
+    cwd: directory,
+    stderr: 'ignore',
+  })
   const client = new Client({ name: 'memory-sync-test', version: '1' })
   client.onerror = () => {}
   await client.connect(transport)

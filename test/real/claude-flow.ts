@@ -1,6 +1,6 @@
 /**
  * The double of claude-flow v2 against the real server: does with both what was recorded, and prints where they differ; once on the
- * server's database, once without. Needs the network: run by hand, `npm run test:claude-flow`. `-- --in <folder>` installs there, or uses
+ * server's database, once without. Then the guide's flows over the real one (`claude-flow-flows.ts`). Needs the network: run by hand, `npm run test:claude-flow`. `-- --in <folder>` installs there, or uses
  * what is there, and keeps it.
  */
 import assert from 'node:assert/strict'
@@ -18,6 +18,7 @@ import { type Got, isNonAscii, replay, waitMsByTitle } from '../stores/mcp/claud
 import { memoryTable } from '../stores/mcp/claude-flow/table.ts'
 import { claudeFlowV2, type V2Row } from '../stores/mcp/claude-flow/v2.ts'
 import { readWire, type WireLine } from '../stores/mcp/claude-flow/wire.ts'
+import { runFlows } from './claude-flow-flows.ts'
 import { claudeFlowVersion, installClaudeFlow, startClaudeFlow } from './claude-flow-server.ts'
 
 type Storage = 'sqlite' | 'in-memory'
@@ -65,6 +66,7 @@ const clients: Client[] = []
 try {
   if (!existsSync(join(folder, 'node_modules/claude-flow'))) installClaudeFlow(folder)
   for (const storage of ['sqlite', 'in-memory'] as const) await compare(storage, mkdtempSync(join(folder, 'work-')))
+  await runFlows(folder)
 } finally {
   await Promise.all(clients.map((client) => client.close()))
   if (values.in === undefined) rmSync(folder, { recursive: true, force: true })

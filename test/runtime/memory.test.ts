@@ -489,3 +489,14 @@ test('a handler that hangs keeps no write from being committed', async () => {
   await until(await run(runtime.submit({ type: 'x' })), 'processing')
   await run(memory.set('a', 1), 100)
 })
+
+test('an entry that claims all writes there can be of this worker is left alone, and said so', async () => {
+  const { join, memory, run, refused } = world()
+  const { runtime } = join({ workerId: 'w' })
+  const forged = { value: 'forged', version: { w: 2 ** 53 - 1 }, timestamp: 1, workerId: 'w' }
+  await memory.commit([[{ key: 'k', entry: forged, condition: { type: 'none' } }]])
+  const error = await refused(runtime.memory.set('k', 1))
+  expect(error).toMatchObject({ code: 'corrupt', key: 'k' })
+  await run(runtime.memory.set('other', 1))
+  expect(await run(runtime.memory.get('k'))).toBe('forged')
+})

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { systemClock } from '../../src/platform.ts'
+import { systemClock, systemRandom } from '../../src/platform.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { defaultStoreUrl, openStore } from '../../src/stores/open.ts'
 import { rejectsWith } from '../../src/testing/store-contract/subject.ts'
@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => directory.remove())
 
-const options = { clock: systemClock, env: {}, cwd: '/srv/app' }
+const options = { clock: systemClock, random: systemRandom, env: {}, cwd: '/srv/app' }
 
 test('memory: is private, memory:<name> is named', () => {
   expect(openStore('memory:', options).url).toBe('memory:')

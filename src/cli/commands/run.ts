@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import { MemorySyncError, messageOf, quote } from '../../domain/errors.ts'
 import { systemClock } from '../../platform.ts'
-import type { Timer } from '../../ports/clock.ts'
 import type { Handler, Handlers } from '../../runtime/handlers.ts'
 import { drainMsDefault } from '../../runtime/runtime.ts'
 import { capacityMax } from '../../runtime/workers.ts'
@@ -12,14 +11,12 @@ import { command, optionsOf } from '../documented.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { type HandlersModule, loadHandlers } from '../handlers-module.ts'
 import { bar, Progress } from '../progress.ts'
-import { type Cli, type CommonOptions, type Session, withSession } from '../session.ts'
+import { type Cli, type CommonOptions, type Session, watchRuntime, withSession } from '../session.ts'
 import { columnWidths, count, formatDuration, formatRow, jsonText, titles } from '../table.ts'
 import { readTaskLines, type TaskLine } from '../task-file.ts'
 import { type TaskEnd, TaskRun } from '../task-run.ts'
 
 export const workersMax = 1000
-/** Between two looks whether the runtime has given up. */
-const watchIntervalMs = 1000
 
 interface RunOptions extends CommonOptions {
   readonly tasks?: string
@@ -233,17 +230,4 @@ const columns = [{ title: 'TASK' }, { title: 'STATUS' }, { title: 'TYPE' }, { ti
 function cellsOf(end: TaskEnd): string[] {
   const result = end.status === 'completed' ? jsonText(end.output) : `${end.error.name}: ${end.error.message}`
   return [end.id, end.status, end.type, result]
-}
-
-/** A runtime that gives up does so silently for somebody who is not calling it. */
-function watchRuntime({ runtime }: Session): { readonly gaveUp: Promise<never>; stop(): void } {
-  let timer: Timer | null = null
-  const gaveUp = new Promise<never>((_, reject) => {
-    const look = (): void => {
-      timer = systemClock.setTimer(watchIntervalMs, () => runtime.ready().then(look, reject), { keepAlive: false })
-    }
-    look()
-  })
-  gaveUp.catch(() => {})
-  return { gaveUp, stop: () => timer?.cancel() }
 }

@@ -9,7 +9,7 @@ import { systemClock } from '../../platform.ts'
 import { wholeNumber } from '../arguments.ts'
 import { AuditLog } from '../audit-log.ts'
 import { command, optionsOf } from '../documented.ts'
-import { type Cli, type CommonOptions, type Session, withSession } from '../session.ts'
+import { type Cli, type CommonOptions, type Session, watchRuntime, withSession } from '../session.ts'
 
 export const tokenVariable = 'MEMORY_SYNC_TOKEN'
 
@@ -87,13 +87,15 @@ async function serve(cli: Cli, session: Session, options: Checked): Promise<void
     logger: cli.output.logger(),
     ...(audit === null ? {} : { audit: (line) => audit.line({ ...line }) }),
   })
-  const end = Promise.race([cli.interrupts.happened(), ...(audit === null ? [] : [audit.failed])])
+  const watched = watchRuntime(session)
+  const end = Promise.race([cli.interrupts.happened(), watched.gaveUp, ...(audit === null ? [] : [audit.failed])])
   end.catch(() => {})
   try {
     await server.ready()
     if (isHttp) await serveOverHttp(cli, session, server, httpOptionsOf(cli, options), end)
     else await serveOverStdio(server, end)
   } finally {
+    watched.stop()
     await server.close()
     await audit?.close()
   }

@@ -7,7 +7,6 @@
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { Entry } from '../../domain/entry.ts'
 import { MemorySyncError, messageOf } from '../../domain/errors.ts'
-import { assertCountable } from '../../domain/version-vector.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Receipt, Store, Stored, Unit } from '../../ports/store.ts'
 import { decodeEntry, encodeEntry } from '../../wire/entry-codec.ts'
@@ -175,7 +174,6 @@ function checkedUnit(unit: WireUnit): Unit | MemorySyncError {
 function checkedEntry(key: string, given: NonNullable<WireUnit[number]['entry']>): Entry {
   // What has not the shape of an entry is found by decoding; its size is known as soon as it is a text.
   const text = encodeEntry(given as unknown as Entry)
-  assertCountable(given.version, key)
   try {
     return decodeEntry(text)
   } catch (thrown) {

@@ -40,8 +40,11 @@ export interface McpStoreOptions {
   readonly callTimeoutMs?: number
   /** Calls that the server works on at once; others wait their turn. Default 16. */
   readonly callsInFlightMax?: number
-  /** How a plain server is used: namespace, encoding, merging, polling. Of no meaning for our own server. */
-  readonly plain?: Pick<PlainStoreOptions, 'namespace' | 'encoding' | 'merge' | 'pollBusyMs' | 'pollIdleMs'>
+  /** How a plain server is used: namespace, encoding, merging, polling, exclusion. Of no meaning for our own server. */
+  readonly plain?: Pick<
+    PlainStoreOptions,
+    'namespace' | 'encoding' | 'merge' | 'pollBusyMs' | 'pollIdleMs' | 'maxOpLatencyMs' | 'singleServer'
+  >
   /** An encoded entry with more bytes is refused with `too_large`. Default 512 KiB. */
   readonly entryBytesMax?: number
 }

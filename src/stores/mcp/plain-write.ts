@@ -1,24 +1,27 @@
 /**
  * Writing to a plain server: registers that anybody overwrites at any time. Owns the way of a unit: read and compare where its
- * condition asks for it, write, read back, repair. Knows neither watches nor listings.
+ * condition asks for it, write, read back, repair. Knows neither watches nor listings, nor how the mutex is had.
  *
  * - R1 a key is in the index before it is written
  * - R2 after a write its author reads the register: what is older than its own entry is overwritten again, what is newer stays, and
  *   of what is concurrent the join is written. Everybody makes the same join of the same two, so nobody goes on for ever
- * - R3 what no server of this kind can promise is refused with `not_supported`, never imitated
+ * - R3 `revision`, `absent` and guards are judged under the mutex, by what is read from the server under it; without a mutex they
+ *   are refused, never imitated
+ * - R4 under the mutex nothing is written unless the mutex will still be held when that has ended
  *
- * What is not promised: a write that lands between another writer's read and its write goes unseen by that writer's condition, and
- * if its own author dies before it reads back, it is lost.
+ * What is not promised: a write without such a condition, which takes no mutex, may land between another writer's read and its
+ * write: it goes unseen by that writer's condition, and if its own author dies before it reads back, it is lost.
  */
 import { type Entry, isLive, isTombstone } from '../../domain/entry.ts'
 import { MemorySyncError, quote } from '../../domain/errors.ts'
 import { compareVersions, isCovered } from '../../domain/version-vector.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Receipt, Unit, Write } from '../../ports/store.ts'
-import { judgeUnit, type Look } from '../judge.ts'
+import type { Receipt, Stored, Unit, Write } from '../../ports/store.ts'
+import { judgeUnit, type Look, type Refusal } from '../judge.ts'
 import { decodePlain, encodePlain, type PlainEncoding } from './plain-encoding.ts'
 import type { PlainIndex } from './plain-index.ts'
 import { joinOf, type Merge } from './plain-join.ts'
+import type { MutexHold } from './plain-mutex.ts'
 import { decoded, type PlainView } from './plain-view.ts'
 import type { Registers } from './registers.ts'
 
@@ -50,6 +53,12 @@ interface Outcome {
   refusal: Receipt | null
 }
 
+/** An entry as it will be read, and its text. */
+interface Encoded {
+  readonly text: string
+  readonly entry: Entry
+}
+
 export class PlainWriter {
   readonly #options: PlainWriterOptions
 
@@ -57,14 +66,18 @@ export class PlainWriter {
     this.#options = options
   }
 
-  /** As the port says. Calls must follow each other. */
-  async commit(units: readonly Unit[]): Promise<readonly Receipt[]> {
+  /**
+   * As the port says. Calls must follow each other.
+   *
+   * @param refusal what units that have to be judged are refused with. It must be given when there are any.
+   */
+  async commit(units: readonly Unit[], refusal?: MemorySyncError): Promise<readonly Receipt[]> {
     // For all at once: keys of one commit share index documents. One that cannot be added is refused with its own unit.
     await this.#options.index?.add(keysOf(units)).catch(() => {})
     const receipts: Receipt[] = []
     for (let from = 0; from < units.length; ) {
       const group = nextGroup(units, from)
-      const outcomes = await Promise.all(group.map((unit) => this.#write(unit)))
+      const outcomes = await Promise.all(group.map((unit) => this.#write(unit, refusal)))
       for (const outcome of outcomes) receipts.push(this.#receiptOf(outcome))
       from += group.length
     }
@@ -73,8 +86,63 @@ export class PlainWriter {
     return receipts
   }
 
-  async #write(unit: Unit): Promise<Outcome> {
+  /** One unit under the mutex, with all its conditions and guards. Never rejects. */
+  async commitHeld(unit: Unit, hold: MutexHold): Promise<Receipt> {
     const outcome: Outcome = { written: [], found: [], refusal: unitFault(unit, this.#options.clock.wallMs()) }
+    let texts: readonly (Encoded | null)[] = []
+    try {
+      if (outcome.refusal === null) await hold.renew()
+      outcome.refusal ??= await this.#judge(unit)
+      // One that is too large must not be found out with half of the unit written.
+      if (outcome.refusal === null) texts = unit.map(({ entry }) => (entry === null ? null : this.#encode(entry)))
+    } catch (thrown) {
+      outcome.refusal = { type: 'failed', error: errorOf(thrown, outcome, unit[0]?.key ?? '') }
+    }
+    for (const [index, { key }] of unit.entries()) {
+      if (outcome.refusal !== null) break
+      try {
+        await hold.renew()
+        await this.#put(key, texts[index] ?? null, outcome, hold)
+      } catch (thrown) {
+        outcome.refusal = { type: 'failed', error: errorOf(thrown, outcome, key) }
+      }
+    }
+    return this.#receiptOf(outcome)
+  }
+
+  /** By what the server gives now; the view only says which revision of this handle that is. */
+  async #judge(unit: Unit): Promise<Receipt | null> {
+    const storedByKey = new Map<string, Stored | null>()
+    const unreadable = new Set<string>()
+    const read = async (key: string): Promise<void> => {
+      try {
+        storedByKey.set(key, await this.#options.view.read(key))
+      } catch (error) {
+        if (!(error instanceof MemorySyncError) || error.code !== 'corrupt') throw error
+        unreadable.add(key)
+      }
+    }
+    await Promise.all([...judgedKeysOf(unit)].map(read))
+    const look: Look = {
+      revisionOf: (key) => (unreadable.has(key) ? Number.MAX_SAFE_INTEGER : (storedByKey.get(key)?.revision ?? 0)),
+      entryOf: (key) => storedByKey.get(key)?.entry ?? null,
+    }
+    const refusal = judgeUnit(unit, look, this.#options.clock.wallMs())
+    switch (refusal?.type) {
+      case undefined:
+        return null
+      case 'conflict':
+        return { ...refusal, stored: storedByKey.get(refusal.key) ?? null }
+      case 'stale-epoch':
+        return { ...refusal, stored: storedByKey.get(refusal.scope) ?? null }
+      case 'failed':
+        return failedBy(refusal)
+    }
+  }
+
+  async #write(unit: Unit, refusal: MemorySyncError | undefined): Promise<Outcome> {
+    const outcome: Outcome = { written: [], found: [], refusal: unitFault(unit, this.#options.clock.wallMs()) }
+    if (refusal !== undefined && isJudged(unit)) outcome.refusal ??= { type: 'failed', error: refusal }
     if (outcome.refusal !== null) return outcome
     for (const write of unit) {
       try {
@@ -89,33 +157,44 @@ export class PlainWriter {
 
   /** @returns null when it is done. */
   async #writeOne({ key, entry, condition }: Write, outcome: Outcome): Promise<Receipt | null> {
-    const { view, registers, namespace, index, clock } = this.#options
+    const { view, clock } = this.#options
     if (condition.type === 'causal' || entry === null) {
       const stored = await view.read(key)
       const isSeen = condition.type !== 'causal' || stored === null || isCovered(stored.entry.version, condition.context)
       const isInTheWay = entry === null && stored !== null && isLive(stored.entry, clock.wallMs())
       if (!isSeen || isInTheWay) return { type: 'conflict', key, stored }
     }
-    if (entry === null) {
-      await registers.remove(namespace, key)
-      outcome.written.push({ key, entry })
-      return null
-    }
-    await index?.add([key])
-    const { text, entry: own } = this.#encode(entry)
-    const last = await this.#settle(key, own, text)
-    outcome.written.push({ key, entry: own })
-    if (last !== own) outcome.found.push({ key, entry: last })
+    await this.#put(key, entry === null ? null : this.#encode(entry), outcome, null)
     return null
   }
 
+  /** @param encoded null: what is there is purged. */
+  async #put(key: string, encoded: Encoded | null, outcome: Outcome, hold: MutexHold | null): Promise<void> {
+    const { registers, namespace, index } = this.#options
+    if (encoded === null) {
+      await registers.remove(namespace, key)
+      outcome.written.push({ key, entry: null })
+      return
+    }
+    await index?.add([key])
+    const last = await this.#settle(key, encoded, hold)
+    outcome.written.push({ key, entry: encoded.entry })
+    if (last !== encoded.entry) outcome.found.push({ key, entry: last })
+  }
+
   /** Writes until what is read back needs no more. @returns what is there then. */
-  async #settle(key: string, own: Entry, ownText: string): Promise<Entry> {
+  async #settle(key: string, own: Encoded, hold: MutexHold | null): Promise<Entry> {
     const { registers, namespace, merge, clock } = this.#options
-    let entry = own
-    let text = ownText
+    let { entry, text } = own
     for (let round = 1; round <= repairRoundsMax; round++) {
-      await registers.write(namespace, key, text, this.#serverTtl(entry))
+      try {
+        await hold?.renew()
+        await registers.write(namespace, key, text, this.#serverTtl(entry))
+      } catch (cause) {
+        if (round === 1) throw cause
+        const message = `the entry at ${quote(key)} was written, overwritten by another, and could not be written again: whether it stays is not known`
+        throw new MemorySyncError('unknown_outcome', message, { cause, key })
+      }
       const found = await this.#readBack(key)
       // Removed by somebody, or forgotten by the server already: there is nothing to keep this from.
       if (found === null || isEqual(found, entry)) return entry
@@ -143,7 +222,7 @@ export class PlainWriter {
   }
 
   /** The entry as it will be read, so that the two can be compared, and its text. */
-  #encode(entry: Entry): { readonly text: string; readonly entry: Entry } {
+  #encode(entry: Entry): Encoded {
     const text = encodePlain(entry, this.#options.encoding, this.#options.entryBytesMax)
     return { text, entry: decodePlain(text) }
   }
@@ -196,34 +275,42 @@ const emptyStore: Look = { revisionOf: () => 0, entryOf: () => null }
 function unitFault(unit: Unit, nowMs: number): Receipt | null {
   try {
     for (const write of unit) {
-      const fault = supportFault(write)
+      const fault = causalFault(write)
       if (fault !== null) return { type: 'failed', error: fault }
     }
     const refusal = judgeUnit(unit, emptyStore, nowMs)
-    if (refusal?.type !== 'failed') return null
-    const details = refusal.key === undefined ? {} : { key: refusal.key }
-    return { type: 'failed', error: new MemorySyncError(refusal.code, refusal.message, details) }
+    return refusal?.type === 'failed' ? failedBy(refusal) : null
   } catch (cause) {
     const message = 'a unit must be a list of writes { key, entry, condition }'
     return { type: 'failed', error: new MemorySyncError('invalid_value', message, { cause }) }
   }
 }
 
-const advice = 'Use a server that can, in its place: memory-sync serve.'
+function failedBy({ code, message, key }: Refusal & { readonly type: 'failed' }): Receipt {
+  return { type: 'failed', error: new MemorySyncError(code, message, key === undefined ? {} : { key }) }
+}
 
-function supportFault({ key, condition, guard }: Write): MemorySyncError | null {
-  if (guard !== undefined) {
-    const message = `this memory server cannot guard a write by an epoch (${quote(guard.scope)}). ${advice}`
-    return new MemorySyncError('not_supported', message, { key })
+/** Whether a condition or guard is more than a plain register can be asked for. Malformed units are not. */
+export function isJudged(unit: Unit): boolean {
+  if (!Array.isArray(unit)) return false
+  return unit.some((write: Partial<Write> | undefined) => {
+    const type = write?.condition?.type
+    return write?.guard !== undefined || type === 'revision' || type === 'absent'
+  })
+}
+
+function judgedKeysOf(unit: Unit): ReadonlySet<string> {
+  const keys = new Set<string>()
+  for (const { key, entry, condition, guard } of unit) {
+    if (condition.type !== 'none' || entry === null) keys.add(key)
+    if (guard !== undefined) keys.add(guard.scope)
   }
-  if (condition.type === 'revision' || condition.type === 'absent') {
-    const message = `this memory server has no compare-and-set, so no write can have the condition ${quote(condition.type)}. ${advice}`
-    return new MemorySyncError('not_supported', message, { key })
-  }
-  if (condition.type === 'causal' && (typeof condition.context !== 'object' || condition.context === null)) {
-    return new MemorySyncError('invalid_value', `a causal condition needs a context, got ${quote(condition)}`, { key })
-  }
-  return null
+  return keys
+}
+
+function causalFault({ key, condition }: Write): MemorySyncError | null {
+  if (condition.type !== 'causal' || (typeof condition.context === 'object' && condition.context !== null)) return null
+  return new MemorySyncError('invalid_value', `a causal condition needs a context, got ${quote(condition)}`, { key })
 }
 
 /** With part of a unit written, "nothing was written" is not true of it. */

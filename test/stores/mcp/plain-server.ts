@@ -92,7 +92,8 @@ export function plainServer(dialect: PlainDialect, options: PlainServerOptions =
     async store(storeOptions) {
       const store = createPlainStore(await connection(), dialect, {
         clock,
-        random: createSeededRandom(2),
+        // Handles name themselves by chance: no two may have the same.
+        random: createSeededRandom(2 + stores.length),
         logger,
         ...storeOptions,
       })

@@ -2,15 +2,21 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Entry } from '../../../src/domain/entry.ts'
+import { MemorySyncError } from '../../../src/domain/errors.ts'
 import { ConflictResolvers } from '../../../src/domain/resolvers.ts'
 import { systemClock } from '../../../src/platform.ts'
 import type { Store } from '../../../src/ports/store.ts'
 import { joinOf } from '../../../src/stores/mcp/plain-join.ts'
+import type { MutexHold } from '../../../src/stores/mcp/plain-mutex.ts'
 import { createPlainStore } from '../../../src/stores/mcp/plain-store.ts'
+import { PlainView } from '../../../src/stores/mcp/plain-view.ts'
+import { PlainWriter } from '../../../src/stores/mcp/plain-write.ts'
+import type { Registers } from '../../../src/stores/mcp/registers.ts'
 import { createSeededRandom } from '../../../src/testing/seeded-random.ts'
 import {
   assertConflict,
   assertFailed,
+  assertStale,
   commit,
   committed,
   entryOf,
@@ -29,9 +35,9 @@ function by(worker: string, counter: number, value: Entry['value'], timestamp = 
   return { value, version: { [worker]: counter }, timestamp, workerId: worker, x: { v: 1, d: [worker, counter, 'life'] } }
 }
 
-describe.each(plainDialects)('a write on %s', (dialect) => {
-  test('with a condition or guard that the server cannot keep is refused, and nothing is written', async () => {
-    const server = plainServer(dialect)
+describe('a write with a condition or guard', () => {
+  test('is refused where clients do not see each other, and nothing is written', async () => {
+    const server = plainServer('claude-flow-v3')
     const store = await server.store()
     const receipts = await store.commit([
       [put('a', 1, { type: 'revision', revision: 1 })],
@@ -41,10 +47,88 @@ describe.each(plainDialects)('a write on %s', (dialect) => {
     ])
     for (const receipt of receipts) assertFailed(receipt, 'not_supported')
     expect(receipts[0]).toMatchObject({ error: { message: expect.stringContaining('memory-sync serve') } })
+    expect(receipts[0]).toMatchObject({ error: { message: expect.stringContaining('singleServer: true') } })
     expect(await listed(store.list('**'))).toEqual([])
     await server.close()
   })
 
+  test('is judged by what the server has, not by what this handle has seen of it', async () => {
+    const server = plainServer('claude-flow-v2')
+    const [store, other] = [await server.store(), await server.store()]
+    const first = await committed(store, put('lock', { epoch: 1, incarnation: 'one' }))
+    await other.get('lock')
+    const second = put('lock', { epoch: 2, incarnation: 'two' }, { type: 'absent' })
+    assertConflict(await commit(other, second), 'lock', { epoch: 1, incarnation: 'one' })
+    await committed(other, put('lock', { epoch: 2, incarnation: 'two' }))
+    // It has looked at nothing since.
+    const guard = { scope: 'lock', epoch: 1, incarnation: 'one' }
+    const late = await commit(store, put('a', 1, { type: 'none' }, guard))
+    assertStale(late, 'lock', { epoch: 2, incarnation: 'two' })
+    const held = { type: 'revision', revision: first } as const
+    assertConflict(await commit(store, put('lock', 'mine', held)), 'lock', { epoch: 2, incarnation: 'two' })
+    expect(await valueAt(store, 'a')).toBe(undefined)
+    await server.close()
+  })
+
+  test('writes nothing of a unit with an entry that is too large, wherever in it', async () => {
+    const server = plainServer('claude-flow-v2')
+    const store = await server.store({ entryBytesMax: 1000 })
+    const absent = { type: 'absent' } as const
+    assertFailed(await commit(store, put('a', 1, absent), put('b', 'x'.repeat(2000), absent)), 'too_large')
+    expect(await listed(store.list('**'))).toEqual([])
+    await server.close()
+  })
+})
+
+describe('a turn to write that is over', () => {
+  /** A writer over registers in memory, and a turn that ends before the n-th of its renewals. */
+  function heldUntil(renewal: number) {
+    const textByKey = new Map<string, string>()
+    const registers: Registers = {
+      listsAll: true,
+      durability: 'none',
+      read: async (_, key) => {
+        const text = textByKey.get(key)
+        return text === undefined ? null : { content: text, updatedAtMs: null }
+      },
+      write: async (_, key, text) => void textByKey.set(key, text),
+      remove: async (_, key) => void textByKey.delete(key),
+      list: async () => ({ entries: [], isComplete: true, settledMs: 0 }),
+    }
+    const view = new PlainView({ registers, namespace, clock: systemClock })
+    const options = { registers, namespace, view, index: null, clock: systemClock, encoding: 'protected' } as const
+    let renewals = 0
+    const hold: MutexHold = {
+      isFresh: true,
+      renew: async () => {
+        if (++renewals >= renewal) throw new MemorySyncError('store_unavailable', 'too slow')
+      },
+      release: async () => {},
+    }
+    return { textByKey, writer: new PlainWriter({ ...options, entryBytesMax: undefined, merge: undefined }), hold }
+  }
+  const unit = [put('a', 1, { type: 'absent' }), put('b', 2, { type: 'absent' })]
+
+  test.each([1, 2, 3])('before its first write (renewal %i) leaves nothing written, and says so', async (renewal) => {
+    const { textByKey, writer, hold } = heldUntil(renewal)
+    assertFailed(await writer.commitHeld(unit, hold), 'store_unavailable')
+    expect([...textByKey.keys()]).toEqual([])
+  })
+
+  test.each([4, 5])('in the middle of a unit (renewal %i) leaves an outcome that is not known', async (renewal) => {
+    const { textByKey, writer, hold } = heldUntil(renewal)
+    assertFailed(await writer.commitHeld(unit, hold), 'unknown_outcome')
+    expect([...textByKey.keys()]).toEqual(['a'])
+  })
+
+  test('after the last write changes nothing', async () => {
+    const { textByKey, writer, hold } = heldUntil(6)
+    expect(await writer.commitHeld(unit, hold)).toMatchObject({ type: 'committed' })
+    expect([...textByKey.keys()]).toEqual(['a', 'b'])
+  })
+})
+
+describe.each(plainDialects)('a write on %s', (dialect) => {
   test('that is causal is made when the writer had seen what is stored', async () => {
     const server = plainServer(dialect)
     const [store, other] = [await server.store(), await server.store()]
