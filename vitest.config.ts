@@ -9,5 +9,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // By default one core is left idle; most of these tests wait for processes and disks.
+    maxWorkers: 2,
   },
 })

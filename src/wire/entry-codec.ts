@@ -38,7 +38,7 @@ export function decodeEntry(text: string): Entry {
     throw new MemorySyncError('corrupt', `a stored entry is not JSON: ${quote(text)}`, { cause })
   }
   try {
-    return entryOf(given)
+    return checkEntry(given)
   } catch (cause) {
     throw new MemorySyncError('corrupt', `a stored entry has not the entry's shape: ${messageOf(cause)}, in ${quote(text)}`, {
       cause,
@@ -49,7 +49,8 @@ export function decodeEntry(text: string): Entry {
 /** A member of a parsed object, whatever it is. */
 type Members = { readonly [member: string]: unknown }
 
-function entryOf(given: unknown): Entry {
+/** The same for what was parsed already, as part of a larger message: checked, and frozen in place. @throws `corrupt` */
+export function checkEntry(given: unknown): Entry {
   const { value, version, timestamp, workerId, ttl, x } = objectOf('it', given)
   if (value === undefined) throw fault('value', 'is missing')
   if (!freezeParsed(value)) throw fault('value', `is nested deeper than ${valueDepthMax} levels or holds a number too large`)

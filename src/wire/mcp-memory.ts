@@ -7,7 +7,7 @@
 import { z } from 'zod'
 import { type ErrorCode, MemorySyncError } from '../domain/errors.ts'
 import type { Durability, Receipt, Stored, Unit } from '../ports/store.ts'
-import { decodeEntry } from './entry-codec.ts'
+import { checkEntry } from './entry-codec.ts'
 
 /** By these names a server is known to be one of ours, whatever it calls itself. */
 export const memoryTools = {
@@ -28,7 +28,7 @@ const revision = z.int().min(0)
 const key = z.string().min(1).max(512)
 const version = z.record(z.string(), z.int().min(0))
 
-/** Checked in depth by {@link decodeEntry}: a schema would take longer than the commit itself. */
+/** Checked in depth by {@link checkEntry}: a schema would take longer than the commit itself. */
 const entry = z.looseObject({ value: z.unknown(), version, timestamp: z.number(), workerId: z.string() })
 
 const condition = z.discriminatedUnion('type', [
@@ -103,7 +103,7 @@ export type { Durability, Receipt, Stored, Unit }
 
 /** @throws `corrupt` for what is no entry. */
 export function storedOf(given: WireStored): Stored {
-  return { key: given.key, revision: given.revision, entry: decodeEntry(JSON.stringify(given.entry)) }
+  return { key: given.key, revision: given.revision, entry: checkEntry(given.entry) }
 }
 
 /** @throws `corrupt` for what holds an entry that is none. */

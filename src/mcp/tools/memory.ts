@@ -9,7 +9,7 @@ import type { Entry } from '../../domain/entry.ts'
 import { MemorySyncError, messageOf } from '../../domain/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Receipt, Store, Stored, Unit } from '../../ports/store.ts'
-import { decodeEntry, encodeEntry } from '../../wire/entry-codec.ts'
+import { checkEntry, encodeEntry } from '../../wire/entry-codec.ts'
 import {
   memoryChanges,
   memoryCommit,
@@ -172,10 +172,10 @@ function checkedUnit(unit: WireUnit): Unit | MemorySyncError {
 }
 
 function checkedEntry(key: string, given: NonNullable<WireUnit[number]['entry']>): Entry {
-  // What has not the shape of an entry is found by decoding; its size is known as soon as it is a text.
-  const text = encodeEntry(given as unknown as Entry)
+  // Its size is known as soon as it is a text. @throws too_large
+  encodeEntry(given as unknown as Entry)
   try {
-    return decodeEntry(text)
+    return checkEntry(given)
   } catch (thrown) {
     throw new MemorySyncError('invalid_value', `the entry for ${JSON.stringify(key)} is none: ${messageOf(thrown)}`, {
       key,
