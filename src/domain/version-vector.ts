@@ -19,7 +19,7 @@ export const versionWorkersMax = 256
  * worker can make an order look like concurrency, never the other way round.
  */
 const versionWorkersKept = versionWorkersMax / 4
-/** Counters above this are refused where they come in: whoever counts on from the last number there is would write what nobody can read. */
+/** Counters above this are refused in entries that others hand in as texts: whoever counts on from the last number there is would write what nobody can read. */
 export const counterMax = 2 ** 52
 
 /**

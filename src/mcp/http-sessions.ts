@@ -100,7 +100,7 @@ export class HttpSession {
     if (this.#timer === null) this.#lookIn(idleMs)
   }
 
-  /** Settles when all that the client held is given back. Idempotent. */
+  /** Settles when the connection is over. What the client holds ends with its leases. Idempotent. */
   async end(): Promise<void> {
     try {
       await this.#connection?.close()

@@ -116,7 +116,7 @@ export class MemoryServer {
     return session
   }
 
-  /** Ends all connections; settles when everything that their clients held has been given back. Idempotent. */
+  /** Ends all connections; settles when that is done. What their clients hold ends with its leases, or with the runtime. Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#sweeper?.stop()

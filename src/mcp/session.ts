@@ -11,7 +11,7 @@ import type { Client } from './tool-context.ts'
 
 export interface ClientSession {
   readonly client: Client
-  /** Settles when the connection is over and everything that the client held has been given back. Never rejects. */
+  /** Settles when the connection is over and what `onClose` registered has run. Claims and locks end with their leases. Never rejects. */
   readonly closed: Promise<void>
   /** Ends the connection; settles like `closed`. Idempotent. */
   close(): Promise<void>

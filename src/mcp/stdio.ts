@@ -26,7 +26,7 @@ export interface StdioOptions {
 }
 
 /**
- * Serves the client at the other end of the streams; settles when it is gone and everything it held has been given back.
+ * Serves the client at the other end of the streams; settles when it is gone and its session is over.
  *
  * @throws what `server.connect` does
  */

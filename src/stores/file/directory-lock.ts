@@ -4,7 +4,7 @@
  *
  * Why: lmdb's opening reads the number of the last transaction and, a moment later, writes it to where all processes look for
  * it (`mdb_env_open2`, without lmdb's own lock). A commit of another process in between would be taken back with its receipt
- * given (ran: 3 writers beside a process that opens and closes lost 10 of 50,000 commits). The lock is the writer's lock of a second, empty
+ * given (ran: 3 writers beside a process that opens and closes lost about 10 of 50,000 commits). The lock is the writer's lock of a second, empty
  * lmdb file, in which nothing is ever committed: opening that one has nothing to take back.
  *
  * - D1 the data is opened, and closed, while no transaction runs in any process
