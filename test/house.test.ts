@@ -8,7 +8,8 @@ import { describe, expect, it } from 'vitest'
 import { checkHouse, type Rules } from './house/check.ts'
 import { scan } from './house/scan.ts'
 
-const platform = ['src/platform.ts']
+/** The page has a platform of its own: the browser. */
+const platform = ['src/platform.ts', 'src/inspector/page/browser.ts']
 
 const rules: Rules = {
   roomByPlace: [
@@ -16,6 +17,7 @@ const rules: Rules = {
     ['src/index.ts', 'index'],
     ['src/testing/index.ts', 'index'],
     ['src/mcp/index.ts', 'index'],
+    ['src/inspector/index.ts', 'index'],
     ['src/stores/mcp/index.ts', 'index'],
     ['machines/', 'machines'],
     ['src/domain/', 'domain'],
@@ -27,6 +29,9 @@ const rules: Rules = {
     ['src/helpers/', 'helpers'],
     ['src/testing/', 'testing'],
     ['src/mcp/', 'mcp'],
+    ['src/trace/', 'trace'],
+    ['src/inspector/page/', 'page'],
+    ['src/inspector/', 'inspector'],
     ['src/cli/', 'cli'],
     ['src/platform.ts', 'platform'],
     ['src/memory-sync-manager.ts', 'facade'],
@@ -51,7 +56,7 @@ const rules: Rules = {
     actors: { imports: ['machines', 'ports', 'domain'], packages: ['xstate'] },
     // Which of its files may assemble things is said by `importersByPlace`.
     runtime: {
-      imports: ['actors', 'machines', 'ports', 'domain', 'wire', 'stores', 'platform'],
+      imports: ['actors', 'machines', 'ports', 'domain', 'wire', 'stores', 'trace', 'platform'],
       packages: { xstate: ['src/runtime/'], 'lru-cache': ['src/runtime/cache.ts'], zod: ['src/runtime/options.ts'] },
     },
     // They state what they need of a manager themselves; the system's clock and chance are only their defaults.
@@ -67,17 +72,57 @@ const rules: Rules = {
       packages: ['@modelcontextprotocol/sdk', 'hono', '@hono/node-server', 'zod'],
       node: 'any',
     },
+    // What happens to actors, as records: it states what it needs of a runtime itself. A process serves its own over plain HTTP.
+    trace: { imports: ['ports', 'domain', 'wire'], packages: ['xstate', 'zod'], node: 'any' },
+    inspector: {
+      imports: ['runtime', 'trace', 'machines', 'ports', 'domain', 'wire'],
+      packages: {
+        hono: ['src/inspector/'],
+        '@hono/node-server': ['src/inspector/'],
+        zod: ['src/inspector/'],
+        vite: ['src/inspector/page-build.ts'],
+      },
+      node: 'any',
+    },
+    // Runs in browsers, and knows the server by the shapes that it sends.
+    page: { imports: ['domain', 'wire'], packages: ['preact', '@preact/signals', 'elkjs', 'uplot'] },
     // Real turns of the event loop come from the platform; checks are Node's own, so that any test runner can run them.
     testing: { imports: ['runtime', 'ports', 'domain', 'wire', 'platform'], node: ['node:assert', 'node:assert/strict'] },
     cli: {
-      imports: ['facade', 'mcp', 'runtime', 'actors', 'machines', 'stores', 'ports', 'domain', 'wire', 'platform'],
+      imports: [
+        'facade',
+        'mcp',
+        'inspector',
+        'trace',
+        'runtime',
+        'actors',
+        'machines',
+        'stores',
+        'ports',
+        'domain',
+        'wire',
+        'platform',
+      ],
       packages: ['commander', '@clack/prompts', 'zod'],
       node: 'any',
     },
     platform: { imports: ['ports'], node: 'any' },
     // What the package offers: lists of exports, nothing else.
     index: {
-      imports: ['facade', 'helpers', 'mcp', 'runtime', 'machines', 'stores', 'testing', 'ports', 'domain', 'wire', 'platform'],
+      imports: [
+        'facade',
+        'helpers',
+        'mcp',
+        'inspector',
+        'runtime',
+        'machines',
+        'stores',
+        'testing',
+        'ports',
+        'domain',
+        'wire',
+        'platform',
+      ],
     },
   },
 
