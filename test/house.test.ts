@@ -28,8 +28,11 @@ const rules: Rules = {
     ['src/runtime/', 'runtime'],
     ['src/helpers/', 'helpers'],
     ['src/testing/', 'testing'],
+    ['src/http/', 'http'],
     ['src/mcp/', 'mcp'],
     ['src/trace/', 'trace'],
+    ['src/inspector/page/vite.config.ts', 'page-build'],
+    ['src/inspector/page/third-party-notices.ts', 'page-build'],
     ['src/inspector/page/', 'page'],
     ['src/inspector/', 'inspector'],
     ['src/cli/', 'cli'],
@@ -66,24 +69,27 @@ const rules: Rules = {
       packages: { zod: ['src/facade/options.ts'] },
       node: ['node:events'],
     },
+    // What all servers of the package ask of who speaks to them.
+    http: { imports: ['ports', 'domain'], node: 'any' },
     // What it serves is a runtime; how it is reached is its own.
     mcp: {
-      imports: ['runtime', 'machines', 'ports', 'domain', 'wire'],
+      imports: ['runtime', 'http', 'machines', 'ports', 'domain', 'wire'],
       packages: ['@modelcontextprotocol/sdk', 'hono', '@hono/node-server', 'zod'],
       node: 'any',
     },
     // What happens to actors, as records: it states what it needs of a runtime itself. A process serves its own over plain HTTP.
-    trace: { imports: ['ports', 'domain', 'wire'], packages: ['xstate', 'zod'], node: 'any' },
+    trace: { imports: ['http', 'ports', 'domain', 'wire'], packages: ['xstate', 'zod'], node: 'any' },
     inspector: {
-      imports: ['runtime', 'trace', 'machines', 'ports', 'domain', 'wire'],
+      imports: ['page-build', 'runtime', 'trace', 'http', 'machines', 'ports', 'domain', 'wire'],
       packages: {
-        hono: ['src/inspector/'],
-        '@hono/node-server': ['src/inspector/'],
         zod: ['src/inspector/'],
+        xstate: ['src/inspector/stately-bridge.ts'],
         vite: ['src/inspector/page-build.ts'],
       },
       node: 'any',
     },
+    // Runs in Node, before there is a page.
+    'page-build': { imports: [], packages: ['vite'], node: ['node:fs', 'node:url'] },
     // Runs in browsers, and knows the server by the shapes that it sends.
     page: { imports: ['domain', 'wire'], packages: ['preact', '@preact/signals', 'elkjs', 'uplot'] },
     // Real turns of the event loop come from the platform; checks are Node's own, so that any test runner can run them.
@@ -93,6 +99,7 @@ const rules: Rules = {
         'facade',
         'mcp',
         'inspector',
+        'page',
         'trace',
         'runtime',
         'actors',
@@ -114,6 +121,7 @@ const rules: Rules = {
         'helpers',
         'mcp',
         'inspector',
+        'trace',
         'runtime',
         'machines',
         'stores',
@@ -130,6 +138,8 @@ const rules: Rules = {
 
   importersByPlace: {
     'src/cli/': ['src/cli/'],
+    // What the page knows of session files is true in Node, too.
+    'src/inspector/page/': ['src/inspector/', 'src/cli/commands/inspect-sequence.ts'],
     'src/stores/open.ts': ['src/cli/', 'src/runtime/create-runtime.ts', 'src/memory-sync-manager.ts'],
     'src/stores/': [
       'src/stores/',

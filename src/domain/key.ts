@@ -5,6 +5,8 @@
  */
 import { MemorySyncError, quote } from './errors.ts'
 
+const utf8 = new TextEncoder()
+
 export const keyBytesMax = 512
 export const idCharactersMax = 128
 export const defaultNamespace = 'task-sentinel'
@@ -98,7 +100,7 @@ export function decodeId(id: string): string {
 
 function percent(text: string): string {
   let escaped = ''
-  for (const byte of Buffer.from(text)) escaped += `=${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  for (const byte of utf8.encode(text)) escaped += `=${byte.toString(16).toUpperCase().padStart(2, '0')}`
   return escaped
 }
 
@@ -127,7 +129,7 @@ function keyFault(key: unknown): string | null {
 }
 
 export function exceedsKeyBytes(text: string): boolean {
-  return text.length > keyBytesMax || (text.length * 3 > keyBytesMax && Buffer.byteLength(text) > keyBytesMax)
+  return text.length > keyBytesMax || (text.length * 3 > keyBytesMax && utf8.encode(text).length > keyBytesMax)
 }
 
 /** What no key may be made of, and therefore no pattern either: it would silently match nothing. */

@@ -1,11 +1,12 @@
 /** How large a value will be as text, without making the text. */
 import type { Json } from './json.ts'
 
-/** At least the UTF-8 bytes of `JSON.stringify(value)`: for bounds that need no exact figure. */
+/** At least the UTF-8 bytes of `JSON.stringify(value)`: for bounds that need no exact figure. NaN where there is a bigint, which has no JSON. */
 export function jsonBytesAtMost(value: Json): number {
   if (value === null || typeof value !== 'object') {
     // A UTF-16 unit takes up to six bytes when it is escaped (\u0001); a number at most 25.
-    return typeof value === 'string' ? value.length * 6 + 2 : 25
+    if (typeof value === 'string') return value.length * 6 + 2
+    return typeof value === 'bigint' ? Number.NaN : 25
   }
   let bytes = 2
   if (Array.isArray(value)) {

@@ -20,7 +20,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store, Stored } from '../ports/store.ts'
-import { encodeEntry } from '../wire/entry-codec.ts'
+import { entryBytesAtMost } from '../wire/entry-codec.ts'
 import { type Judgement, reconcileEntry } from './reconcile-entry.ts'
 
 /** How often a write begins again because somebody else wrote between its read and its commit. */
@@ -139,7 +139,7 @@ export class ClientWriter {
       if (decided === null) return { revision: stored?.revision ?? 0, entry: null }
       const { entry, beside } = decided
       // Nothing is to be sent that nobody could read back. @throws too_large
-      encodeEntry(entry)
+      entryBytesAtMost(entry)
       const unit: Write[] = [{ key, entry, condition: unchanged(stored) }]
       if (beside !== undefined) {
         const before = await store.get(beside.key)

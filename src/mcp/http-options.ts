@@ -3,8 +3,8 @@
  * reached from other machines asks for a token. Knows no request.
  */
 import { MemorySyncError, quote } from '../domain/errors.ts'
+import { hostNameOf, isLoopbackName, originOf } from '../http/guards.ts'
 import { type Logger, silentLogger } from '../ports/logger.ts'
-import { hostNameOf, isLoopbackName, originOf } from './http-guards.ts'
 
 export interface HttpServerOptions {
   /** 0: any free one. Default 7438. */

@@ -12,6 +12,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { isInitializeRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
 import type { Context, Hono } from 'hono'
 import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
+import { isAllowedHost, isAllowedOrigin, tokenCheck } from '../http/guards.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
   badRequest,
@@ -29,7 +30,6 @@ import {
 } from './http-answers.ts'
 import { type Body, declaredBytesOf, readBody, tooLarge } from './http-body.ts'
 import { EventStream } from './http-event-stream.ts'
-import { isAllowedHost, isAllowedOrigin, tokenCheck } from './http-guards.ts'
 import { type CheckedHttpOptions, checkHttpOptions, type HttpServerOptions } from './http-options.ts'
 import { type HttpSession, HttpSessions } from './http-sessions.ts'
 import type { MemoryServer } from './memory-server.ts'

@@ -17,7 +17,7 @@ import { KeyCensus } from './key-census.ts'
 import { Namespaces } from './namespaces.ts'
 import { registerResources } from './resources.ts'
 import { type ClientSession, Session } from './session.ts'
-import { CallCount } from './tool.ts'
+import { Toolbox } from './tool.ts'
 import { type AuditLine, type Limits, limitsDefault, type ToolContext } from './tool-context.ts'
 import { registerLockTools } from './tools/locks.ts'
 import { registerMemoryTools } from './tools/memory.ts'
@@ -148,14 +148,15 @@ export class MemoryServer {
       nowMs,
       label: () => labelOf(client.name),
     })
-    const count = new CallCount()
-    registerMemoryUsage(server, context, count, this.#namespaces, writer)
-    registerMemoryV3(server, context, count, this.#namespaces, writer)
-    registerMemoryList(server, context, count, this.#namespaces)
-    registerMemoryTools(server, context, count)
-    registerTaskTools(server, context, count)
-    registerWorkerTools(server, context, count)
-    registerLockTools(server, context, count)
+    const tools = new Toolbox(server, context)
+    registerMemoryUsage(tools, context, this.#namespaces, writer)
+    registerMemoryV3(tools, context, this.#namespaces, writer)
+    registerMemoryList(tools, context, this.#namespaces)
+    registerMemoryTools(tools, context)
+    registerTaskTools(tools, context)
+    registerWorkerTools(tools, context)
+    registerLockTools(tools, context)
+    tools.serve()
     registerResources(server, context, this.#namespaces, this.#census)
   }
 

@@ -5,9 +5,9 @@
  * - T1 a tool never throws to the client: what went wrong is a result with `isError`, our code, and no stack trace
  */
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import type { CallToolResult, ToolAnnotations } from '@modelcontextprotocol/sdk/types.js'
-import type { z } from 'zod'
-import { MemorySyncError } from '../domain/errors.ts'
+import { CallToolRequestSchema, type CallToolResult, type ToolAnnotations } from '@modelcontextprotocol/sdk/types.js'
+import { z } from 'zod'
+import { MemorySyncError, quote } from '../domain/errors.ts'
 import { toldError } from './told-error.ts'
 import type { ToolContext } from './tool-context.ts'
 
@@ -43,63 +43,117 @@ export interface ToolAnswer<Output> {
   readonly isError?: boolean
 }
 
-/** Calls of one client, counted over all its tools. */
-export class CallCount {
-  inFlight = 0
+/** What is told of calls whose arguments name nothing. */
+const unknownSubject = '(arguments refused)'
+
+type AnyTool = Tool<Shape, Shape>
+
+interface Entry {
+  readonly tool: AnyTool
+  readonly input: z.ZodType
+  readonly output: z.ZodType
 }
 
-export function registerTool<Input extends Shape, Output extends Shape>(
-  server: McpServer,
-  context: ToolContext,
-  count: CallCount,
-  tool: Tool<Input, Output>,
-): void {
-  const { name, title, description, input, output, annotations } = tool
-  const isReading = tool.subjectOf === undefined
-  const config = {
-    title,
-    description,
-    inputSchema: input as Record<string, z.ZodType>,
-    outputSchema: output as Record<string, z.ZodType>,
-    annotations: {
-      readOnlyHint: isReading,
-      destructiveHint: false,
-      idempotentHint: isReading,
-      openWorldHint: false,
-      ...annotations,
-    },
+/** The tools of one client. Lists them through the SDK, and answers calls of them itself. */
+export class Toolbox {
+  readonly #server: McpServer
+  readonly #context: ToolContext
+  readonly #entryByName = new Map<string, Entry>()
+  #inFlight = 0
+
+  constructor(server: McpServer, context: ToolContext) {
+    this.#server = server
+    this.#context = context
   }
-  server.registerTool(name, config, async (given: unknown, extra: { readonly signal: AbortSignal }): Promise<CallToolResult> => {
-    const parsed = given as Parsed<Input>
+
+  add<Input extends Shape, Output extends Shape>(tool: Tool<Input, Output>): void {
+    const { name, title, description, input, output, annotations } = tool
+    const isReading = tool.subjectOf === undefined
+    const config = {
+      title,
+      description,
+      inputSchema: input as Record<string, z.ZodType>,
+      outputSchema: output as Record<string, z.ZodType>,
+      annotations: {
+        readOnlyHint: isReading,
+        destructiveHint: false,
+        idempotentHint: isReading,
+        openWorldHint: false,
+        ...annotations,
+      },
+    }
+    this.#entryByName.set(name, { tool: tool as unknown as AnyTool, input: z.object(input), output: z.object(output) })
+    this.#server.registerTool(name, config, (given: unknown, extra: ToolCall) => this.#call(name, given, extra))
+  }
+
+  /**
+   * After the last tool was added: takes calls past the SDK's own way to them, which checks arguments and answers so that a commit of a
+   * hundred entries spends most of its time there, and refuses arguments without our code and audit line.
+   */
+  serve(): void {
+    this.#server.server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) =>
+      this.#call(params.name, params.arguments ?? {}, extra),
+    )
+  }
+
+  async #call(name: string, given: unknown, { signal }: ToolCall): Promise<CallToolResult> {
+    const entry = this.#entryByName.get(name)
+    if (entry === undefined) {
+      return toldError(new MemorySyncError('not_supported', `there is no tool ${quote(name)}; tools/list names those there are`))
+        .result
+    }
+    const { tool } = entry
+    const parsed = entry.input.safeParse(given)
+    if (!parsed.success) {
+      const told = toldError(
+        new MemorySyncError('invalid_option', `${name} cannot take its arguments: ${z.prettifyError(parsed.error)}`),
+      )
+      this.#audit(tool, null, told.code)
+      return told.result
+    }
+    return this.#run(entry, parsed.data as Parsed<Shape>, signal)
+  }
+
+  async #run({ tool, output }: Entry, input: Parsed<Shape>, signal: AbortSignal): Promise<CallToolResult> {
+    const { limits, fault } = this.#context
     let outcome = 'ok'
     try {
-      if (count.inFlight >= context.limits.callsInFlightMax) {
+      if (this.#inFlight >= limits.callsInFlightMax) {
         throw new MemorySyncError(
           'backpressure',
-          `${count.inFlight} calls of this client are being worked on, which is as many as there may be; wait for some of them`,
+          `${this.#inFlight} calls of this client are being worked on, which is as many as there may be; wait for some of them`,
         )
       }
-      count.inFlight++
+      this.#inFlight++
       try {
-        const { structured, text, isError } = await tool.run(parsed, { signal: extra.signal })
+        const { structured, text, isError } = await tool.run(input, { signal })
         if (isError === true) outcome = 'refused'
+        const checked = output.safeParse(structured)
+        // Whoever reads it was told another shape.
+        if (!checked.success && isError !== true) throw checked.error
         return {
           content: [{ type: 'text', text: text ?? JSON.stringify(structured) }],
           structuredContent: structured as Record<string, unknown>,
           ...(isError === true ? { isError } : undefined),
         }
       } finally {
-        count.inFlight--
+        this.#inFlight--
       }
     } catch (thrown) {
       const told = toldError(thrown)
       outcome = told.code
-      if (told.code === 'internal') context.fault?.(name, thrown)
+      if (told.code === 'internal') fault?.(tool.name, thrown)
       if (tool.refusal === undefined) return told.result
-      return { ...told.result, content: [{ type: 'text', text: JSON.stringify(tool.refusal(parsed, told.text)) }] }
+      return { ...told.result, content: [{ type: 'text', text: JSON.stringify(tool.refusal(input, told.text)) }] }
     } finally {
-      const subject = tool.subjectOf?.(parsed)
-      if (subject !== undefined) context.audit({ client: context.client.name, tool: name, subject, outcome })
+      this.#audit(tool, input, outcome)
     }
-  })
+  }
+
+  #audit(tool: AnyTool, input: Parsed<Shape> | null, outcome: string): void {
+    if (tool.subjectOf === undefined) return
+    const subject = input === null ? unknownSubject : tool.subjectOf(input)
+    const { client, audit } = this.#context
+    if (subject !== undefined) audit({ client: client.name, tool: tool.name, subject, outcome })
+  }
 }

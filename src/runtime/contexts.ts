@@ -2,13 +2,14 @@
  * What this process has seen of each key: the context of its next write there. Bounded; a key that was forgotten is read
  * again before it is written. Knows no store.
  */
-import { joinVersions, type Version } from '../domain/version-vector.ts'
+import { GenerationMap } from '../domain/generation-map.ts'
+import { isCovered, joinVersions, type Version } from '../domain/version-vector.ts'
 
-/** Keys remembered; beyond it the least recently used is forgotten. */
-export const contextsMax = 10_000
+/** So many keys, of those used last, are remembered at least, and twice as many at most. */
+export const contextsMin = 10_000
 
 export class Contexts {
-  readonly #versionByKey = new Map<string, Version>()
+  readonly #versionByKey = new GenerationMap<string, Version>(contextsMin)
 
   get(key: string): Version | undefined {
     return this.#versionByKey.get(key)
@@ -16,17 +17,13 @@ export class Contexts {
 
   /** Joins what was seen: a context never shrinks while it is remembered. */
   learn(key: string, version: Version): void {
-    const known = this.#versionByKey.get(key)
-    if (known !== undefined) this.#versionByKey.delete(key)
-    else if (this.#versionByKey.size >= contextsMax) {
-      const [oldest] = this.#versionByKey.keys()
-      if (oldest !== undefined) this.#versionByKey.delete(oldest)
-    }
-    this.#versionByKey.set(key, known === undefined ? version : joinVersions(known, version))
+    const known = this.get(key)
+    this.#versionByKey.set(key, known === undefined || isCovered(known, version) ? version : joinVersions(known, version))
   }
 
   /** Learns only of keys that matter here already: the feed tells of all the world's. */
   refresh(key: string, version: Version): void {
-    if (this.#versionByKey.has(key)) this.learn(key, version)
+    const known = this.get(key)
+    if (known !== undefined && !isCovered(version, known)) this.learn(key, version)
   }
 }

@@ -9,12 +9,11 @@ import type { RememberOptions, WriteOutcome } from '../actors/outcome.ts'
 import type { Entry, EntryExtension } from '../domain/entry.ts'
 import { MemorySyncError } from '../domain/errors.ts'
 import { HybridClock, type HybridTimestamp } from '../domain/hybrid-clock.ts'
-import { jsonBytesAtMost } from '../domain/size.ts'
 import { boundedVersion, emptyVersion, isCovered, joinVersions, type Version, withCounter } from '../domain/version-vector.ts'
 import type { Intent, Unit, Write } from '../domain/write.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Receipt, Store, Stored } from '../ports/store.ts'
-import { encodeEntry, entryBytesMaxDefault } from '../wire/entry-codec.ts'
+import { entryBytesAtMost } from '../wire/entry-codec.ts'
 import { Contexts } from './contexts.ts'
 
 /** What an entry adds to its value, at most, as long as few workers write the key. */
@@ -173,7 +172,5 @@ function hasSeen(stored: Stored, { entry }: Write): boolean {
 
 /** Bytes for the buffer's bound. @throws `too_large` for an entry that the store would refuse. */
 function sizeOf(write: Write): number {
-  if (write.entry === null) return entryOverheadBytes
-  const bytes = jsonBytesAtMost(write.entry.value) + entryOverheadBytes
-  return bytes <= entryBytesMaxDefault ? bytes : Buffer.byteLength(encodeEntry(write.entry))
+  return entryOverheadBytes + (write.entry === null ? 0 : entryBytesAtMost(write.entry))
 }

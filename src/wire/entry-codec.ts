@@ -7,7 +7,8 @@
  */
 import type { Entry, EntryExtension } from '../domain/entry.ts'
 import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
-import { freezeParsed, valueDepthMax } from '../domain/json.ts'
+import { freezeParsed, type Json, valueDepthMax } from '../domain/json.ts'
+import { jsonBytesAtMost } from '../domain/size.ts'
 import { parseVersion } from '../domain/version-vector.ts'
 
 /** An encoded entry longer than this is refused. */
@@ -27,6 +28,12 @@ export function encodeEntry(entry: Entry, bytesMax = entryBytesMaxDefault): stri
     }
   }
   return text
+}
+
+/** At least the bytes of the encoded entry: exactly those where the bound is near. @throws `too_large` */
+export function entryBytesAtMost(entry: Entry, bytesMax = entryBytesMaxDefault): number {
+  const bytes = jsonBytesAtMost(entry as unknown as Json)
+  return bytes <= bytesMax ? bytes : Buffer.byteLength(encodeEntry(entry, bytesMax))
 }
 
 /** A deep-frozen entry. @throws `corrupt` for text that is no entry. */

@@ -215,7 +215,7 @@ describe('a word on a task', () => {
     await submit(first, 'a')
     await claimed(first)
     expect((await first.refused('task_complete', { id: 'a', output: 'x'.repeat(600_000) })).code).toBe('too_large')
-    expect((await first.refused('task_progress', { id: 'a', percent: 101 })).code).toBe('none')
+    expect((await first.refused('task_progress', { id: 'a', percent: 101 })).code).toBe('invalid_option')
     await first.call('task_complete', { id: 'a', output: 'short' })
   })
 

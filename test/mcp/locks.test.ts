@@ -83,9 +83,9 @@ describe('lock_acquire', () => {
   test.each([
     [{ name: 'a/b' }, 'invalid_key'],
     [{ name: '' }, 'invalid_key'],
-    [{ leaseMs: 10 }, 'none'],
-    [{ waitMs: 25_001 }, 'none'],
-    [{ name: 5 }, 'none'],
+    [{ leaseMs: 10 }, 'invalid_option'],
+    [{ waitMs: 25_001 }, 'invalid_option'],
+    [{ name: 5 }, 'invalid_option'],
   ])('does not take %o', async (input, code) => {
     const { first } = await twoClients()
     const refusal = await first.refused('lock_acquire', { name: 'nightly', ...input })

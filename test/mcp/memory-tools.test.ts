@@ -105,6 +105,17 @@ describe('memory_commit', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
   })
 
+  it('with arguments that are none is refused with our code, and told to the audit too', async () => {
+    const { connect, lines } = await fixture.serve()
+    const { call } = await connect('auditor')
+    const answer = await call('memory_commit', { units: [[{ key: 'k', entry: null, condition: { type: 'maybe' } }]] })
+    expect(answer).toMatchObject({ isError: true, error: { code: 'invalid_option' } })
+    expect(lines).toEqual([
+      { client: 'auditor', tool: 'memory_commit', subject: '(arguments refused)', outcome: 'invalid_option' },
+    ])
+    expect(await call('no_such_tool', {})).toMatchObject({ isError: true, error: { code: 'not_supported' } })
+  })
+
   it('is told to the audit, with its keys and no values', async () => {
     const { lines, connect } = await fixture.serve()
     const { call } = await connect('auditor')

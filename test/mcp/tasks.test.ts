@@ -79,8 +79,8 @@ describe('task_submit and task_get', () => {
     [{ type: '' }, 'invalid_key'],
     [{ dependsOn: ['a'], id: 'a' }, 'invalid_option'],
     [{ input: 'x'.repeat(600_000) }, 'too_large'],
-    [{ maxAttempts: 0 }, 'none'],
-    [{ delayMs: -1 }, 'none'],
+    [{ maxAttempts: 0 }, 'invalid_option'],
+    [{ delayMs: -1 }, 'invalid_option'],
   ])('task_submit does not take %o', async (input, code) => {
     const { first } = await twoClients()
     expect((await first.refused('task_submit', { type: 'review', ...input })).code).toBe(code)

@@ -74,9 +74,9 @@ describe('worker_register', () => {
   })
 
   test.each([
-    [{ capacity: 0 }, 'none'],
-    [{ capacity: 101 }, 'none'],
-    [{ types: [] }, 'none'],
+    [{ capacity: 0 }, 'invalid_option'],
+    [{ capacity: 101 }, 'invalid_option'],
+    [{ types: [] }, 'invalid_option'],
     [{ types: ['a/b'] }, 'invalid_key'],
     [{ id: '..' }, 'invalid_key'],
   ])('does not take %o', async (input, code) => {

@@ -2,7 +2,6 @@
  * The tools of whoever does a task's work: claim it under a lease, report on it, end it or give it back. A word on a task that the
  * client does not hold (any more) is refused with what is known of it.
  */
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { z } from 'zod'
 import { MemorySyncError, quote } from '../../domain/errors.ts'
 import { assertId } from '../../domain/key.ts'
@@ -10,7 +9,7 @@ import { type ClaimedTask, claimLeaseMsMax, claimLeaseMsMin } from '../../runtim
 import type { ClientWorker } from '../client-workers.ts'
 import { callWaitMsMax, type Holding, holdingsOf } from '../holdings.ts'
 import { lostClaim } from '../lost-claim.ts'
-import { type CallCount, registerTool } from '../tool.ts'
+import type { Toolbox } from '../tool.ts'
 import type { ToolContext } from '../tool-context.ts'
 
 export const toolClaimLeaseMsDefault = 60_000
@@ -23,11 +22,11 @@ const epoch = z
   .optional()
   .describe('The epoch of your claim, if you know it: an older claim of the same task is refused then.')
 
-export function registerClaimTools(server: McpServer, context: ToolContext, count: CallCount): void {
+export function registerClaimTools(tools: Toolbox, context: ToolContext): void {
   const { runtime, keys } = context
   const holdings = holdingsOf(context)
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_claim',
     title: 'Claim a task',
     description:
@@ -68,7 +67,7 @@ export function registerClaimTools(server: McpServer, context: ToolContext, coun
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_progress',
     title: 'Report progress on a task',
     description:
@@ -84,7 +83,7 @@ export function registerClaimTools(server: McpServer, context: ToolContext, coun
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_complete',
     title: 'Complete a task',
     description:
@@ -100,7 +99,7 @@ export function registerClaimTools(server: McpServer, context: ToolContext, coun
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_fail',
     title: 'Fail a task',
     description:
@@ -116,7 +115,7 @@ export function registerClaimTools(server: McpServer, context: ToolContext, coun
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_release',
     title: 'Give a task back',
     description:

@@ -2,14 +2,13 @@
  * The lock tools: a lock by its name for whoever speaks MCP, under a lease that only the client renews, with its epoch and the guard
  * for `memory_commit`. Which acquisition gets it is decided by the lock's chart.
  */
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { z } from 'zod'
 import { MemorySyncError, messageOf, quote } from '../../domain/errors.ts'
 import { assertId } from '../../domain/key.ts'
 import type { HeldLock } from '../../runtime/held-lock.ts'
 import { type LockView, lockLeaseMsDefault } from '../../runtime/locks.ts'
 import { callWaitMsMax, type Holding, holdingsOf } from '../holdings.ts'
-import { type CallCount, registerTool } from '../tool.ts'
+import type { Toolbox } from '../tool.ts'
 import type { ToolContext } from '../tool-context.ts'
 
 /** Shorter leases are over before a client can renew them; a longer one than an hour would outlive whoever forgot it. */
@@ -28,12 +27,12 @@ const held = {
   guard: guard.describe('For the writes of memory_commit: they take effect only while the lock is held.'),
 }
 
-export function registerLockTools(server: McpServer, context: ToolContext, count: CallCount): void {
+export function registerLockTools(tools: Toolbox, context: ToolContext): void {
   const { runtime, keys } = context
   const { locks } = runtime.inside
   const holdings = holdingsOf(context)
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'lock_acquire',
     title: 'Acquire a lock',
     description:
@@ -68,7 +67,7 @@ export function registerLockTools(server: McpServer, context: ToolContext, count
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'lock_renew',
     title: 'Renew a lock',
     description:
@@ -84,7 +83,7 @@ export function registerLockTools(server: McpServer, context: ToolContext, count
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'lock_release',
     title: 'Release a lock',
     description:

@@ -2,13 +2,12 @@
  * `memory_list`, for two callers. With `pattern`: the store's entries as they lie there, in pages, for programs that keep its rules.
  * Without it: the keys of a namespace, in claude-flow's words. Knows no other tool.
  */
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { z } from 'zod'
 import { MemorySyncError } from '../../domain/errors.ts'
 import { listEntriesMax, memoryListByPattern, memoryTools, type WireStored } from '../../wire/mcp-memory.ts'
 import { liveEntries, ReplyRoom } from '../live-entries.ts'
 import type { Namespaces } from '../namespaces.ts'
-import { type CallCount, registerTool } from '../tool.ts'
+import type { Toolbox } from '../tool.ts'
 import type { ToolContext } from '../tool-context.ts'
 import { wireStored } from './memory.ts'
 
@@ -44,8 +43,8 @@ const output = {
   offset: z.number().optional(),
 }
 
-export function registerMemoryList(server: McpServer, context: ToolContext, count: CallCount, namespaces: Namespaces): void {
-  registerTool(server, context, count, {
+export function registerMemoryList(tools: Toolbox, context: ToolContext, namespaces: Namespaces): void {
+  tools.add({
     name: memoryTools.list,
     title: 'List what is stored',
     description:

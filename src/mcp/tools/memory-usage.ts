@@ -5,7 +5,6 @@
  * - U1 a text that is the JSON of an entry is reconciled by its version: newer replaces, older is dropped and the reply says so
  * - U2 any other text is stored as it is, labelled with the client
  */
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { z } from 'zod'
 import { type Entry, isLive } from '../../domain/entry.ts'
 import { MemorySyncError } from '../../domain/errors.ts'
@@ -13,7 +12,7 @@ import { entryOfText, textOf } from '../client-text.ts'
 import type { ClientWriter } from '../client-writer.ts'
 import { liveEntries, type Placed, ReplyRoom, searchEntries } from '../live-entries.ts'
 import { type Namespaces, namespaceDefault } from '../namespaces.ts'
-import { type CallCount, registerTool } from '../tool.ts'
+import type { Toolbox } from '../tool.ts'
 import type { ToolContext } from '../tool-context.ts'
 
 /** Entries of one `list`. Keys of one `search` by pattern: its callers know no pages. Results of one by text. */
@@ -78,15 +77,9 @@ const output = {
 type Call = z.infer<z.ZodObject<typeof input>>
 type Answer = Omit<z.infer<z.ZodObject<typeof output>>, 'success' | 'action' | 'namespace' | 'storage_type' | 'timestamp'>
 
-export function registerMemoryUsage(
-  server: McpServer,
-  context: ToolContext,
-  count: CallCount,
-  namespaces: Namespaces,
-  writer: ClientWriter,
-): void {
+export function registerMemoryUsage(tools: Toolbox, context: ToolContext, namespaces: Namespaces, writer: ClientWriter): void {
   const memory = new MemoryUsage(context, namespaces, writer)
-  registerTool(server, context, count, {
+  tools.add({
     name: 'memory_usage',
     title: 'Store and look up texts',
     description:

@@ -5,7 +5,6 @@
  * - V1 `upsert: false` stores only where there is no value, atomically for all processes
  * - V2 tags are those of the stored value: whoever overwrites it, by whatever way, overwrites them too
  */
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { z } from 'zod'
 import { type Entry, isLive } from '../../domain/entry.ts'
 import { MemorySyncError, quote } from '../../domain/errors.ts'
@@ -14,7 +13,7 @@ import { isClientText } from '../client-text.ts'
 import type { ClientWriter } from '../client-writer.ts'
 import { liveEntries, ReplyRoom, searchEntries } from '../live-entries.ts'
 import { type Namespaces, namespaceDefault, tagsKeyOf } from '../namespaces.ts'
-import { type CallCount, registerTool } from '../tool.ts'
+import type { Toolbox } from '../tool.ts'
 import type { ToolContext } from '../tool-context.ts'
 
 export const tagsMax = 32
@@ -26,13 +25,7 @@ const termsMax = 32
 const key = z.string().describe('Names the value in its namespace; use / between parts')
 const namespace = z.string().max(512).default(namespaceDefault)
 
-export function registerMemoryV3(
-  server: McpServer,
-  context: ToolContext,
-  count: CallCount,
-  namespaces: Namespaces,
-  writer: ClientWriter,
-): void {
+export function registerMemoryV3(tools: Toolbox, context: ToolContext, namespaces: Namespaces, writer: ClientWriter): void {
   const { store, clock, runtime } = context
   const backend = `memory-sync (${store.url.slice(0, store.url.indexOf(':'))})`
   const refusal = (input: { readonly key?: string }, message: string) => ({
@@ -41,7 +34,7 @@ export function registerMemoryV3(
     error: message,
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'memory_store',
     title: 'Store a value',
     description:
@@ -87,7 +80,7 @@ export function registerMemoryV3(
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'memory_retrieve',
     title: 'Retrieve a value',
     description:
@@ -123,7 +116,7 @@ export function registerMemoryV3(
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'memory_delete',
     title: 'Delete a value',
     description: 'Deletes the value of a key. deleted: false, and success: false, when there was none; that is no error.',
@@ -142,7 +135,7 @@ export function registerMemoryV3(
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'memory_search',
     title: 'Search keys and values',
     description:

@@ -4,33 +4,33 @@
  *
  * - M1 no change is lost between two calls of `memory_changes`, the second one with the `revision` that the first one gave
  */
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import type { Entry } from '../../domain/entry.ts'
-import { MemorySyncError, messageOf } from '../../domain/errors.ts'
+import { MemorySyncError } from '../../domain/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Receipt, Store, Stored, Unit } from '../../ports/store.ts'
-import { checkEntry, encodeEntry } from '../../wire/entry-codec.ts'
 import {
+  briefReceipts,
+  checkedEntry,
   memoryChanges,
   memoryCommit,
   memoryGet,
   memoryTools,
+  type WireChange,
   type WireReceipt,
   type WireStored,
   type WireUnit,
 } from '../../wire/mcp-memory.ts'
 import { ReplyRoom } from '../live-entries.ts'
 import { toldFields } from '../told-error.ts'
-import { type CallCount, registerTool } from '../tool.ts'
+import type { Toolbox } from '../tool.ts'
 import type { ToolContext } from '../tool-context.ts'
 
 /** Keys that the text of a reply names. */
 const keysToldMax = 20
 
-export function registerMemoryTools(server: McpServer, context: ToolContext, count: CallCount): void {
+export function registerMemoryTools(tools: Toolbox, context: ToolContext): void {
   const { runtime, store, clock } = context
 
-  registerTool(server, context, count, {
+  tools.add({
     name: memoryTools.get,
     title: 'Read one entry',
     description:
@@ -53,7 +53,7 @@ export function registerMemoryTools(server: McpServer, context: ToolContext, cou
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: memoryTools.commit,
     title: 'Commit units of writes',
     description:
@@ -61,8 +61,8 @@ export function registerMemoryTools(server: McpServer, context: ToolContext, cou
     input: memoryCommit.input,
     output: memoryCommit.output,
     annotations: { destructiveHint: true },
-    subjectOf: ({ units }) => listed(units.flatMap((unit) => unit.map(({ key }) => key))),
-    async run({ units }, { signal }) {
+    subjectOf: ({ units }) => listedKeys(units),
+    async run({ units, brief }, { signal }) {
       await runtime.ready()
       const checked = units.map(checkedUnit)
       const sound = checked.filter((unit): unit is Unit => !(unit instanceof MemorySyncError))
@@ -72,27 +72,32 @@ export function registerMemoryTools(server: McpServer, context: ToolContext, cou
         if (unit instanceof MemorySyncError) return { type: 'failed', error: unit }
         return committed[next++] ?? { type: 'failed', error: new MemorySyncError('unknown_outcome', 'the store gave no receipt') }
       })
-      return { structured: { receipts: receipts.map(wireReceipt) }, text: toldReceipts(receipts, units) }
+      const told = receipts.map(wireReceipt)
+      return {
+        structured: { receipts: brief ? briefReceipts(told, units) : told },
+        text: toldReceipts(receipts, units),
+      }
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: memoryTools.changes,
     title: 'Changes since a revision',
     description:
       'What was written to matching keys after a revision, in order, deletions too. Go on with the `revision` that it gives as `after` of the next call, and nothing is missed. With waitMs it waits for the first change. `reset` says that older changes are not known any more: read everything with memory_list, then go on from `revision`. Patterns: `*` within one segment of a key, `**` any number of segments.',
     input: memoryChanges.input,
     output: memoryChanges.output,
-    async run({ pattern, after, limit, waitMs }, { signal }) {
+    async run({ pattern, after, limit, waitMs, own }, { signal }) {
       await runtime.ready()
       const page = await changesOf(store, clock, { pattern, after, limit, waitMs, signal })
       const { durability } = store.features
-      const structured = { changes: page.changes.map(wireStored), revision: page.revision, durability }
+      const changes = page.changes.map((change) => wireChange(change, own))
+      const structured = { changes, revision: page.revision, durability }
       if (page.isReset) {
         const text = `Changes were missed. Read everything with memory_list, then go on after revision ${page.revision}.`
         return { structured: { ...structured, reset: true }, text }
       }
-      const keys = page.changes.length === 0 ? '' : `: ${listed(page.changes.map(({ key }) => key))}`
+      const keys = page.changes.length === 0 ? '' : `: ${listedKeys([page.changes])}`
       return { structured, text: `${page.changes.length} changes${keys}. Go on after revision ${page.revision}.` }
     },
   })
@@ -171,22 +176,15 @@ function checkedUnit(unit: WireUnit): Unit | MemorySyncError {
   }
 }
 
-function checkedEntry(key: string, given: NonNullable<WireUnit[number]['entry']>): Entry {
-  // Its size is known as soon as it is a text. @throws too_large
-  encodeEntry(given as unknown as Entry)
-  try {
-    return checkEntry(given)
-  } catch (thrown) {
-    throw new MemorySyncError('invalid_value', `the entry for ${JSON.stringify(key)} is none: ${messageOf(thrown)}`, {
-      key,
-      cause: thrown,
-    })
-  }
-}
-
 /** As it travels. */
 export function wireStored({ key, revision, entry }: Stored): WireStored {
-  return { key, revision, entry: { ...entry } }
+  return { key, revision, entry }
+}
+
+function wireChange(change: Stored, own: string | undefined): WireChange {
+  const dot = change.entry.x?.d
+  if (dot === undefined || dot[2] !== own) return wireStored(change)
+  return { key: change.key, revision: change.revision, ownCounter: dot[1] }
 }
 
 function wireReceipt(receipt: Receipt): WireReceipt {
@@ -219,7 +217,13 @@ function toldReceipts(receipts: readonly Receipt[], units: readonly WireUnit[]):
   return [`${committed} of ${receipts.length} units committed${upTo}.`, ...refused].join('\n')
 }
 
-function listed(keys: readonly string[]): string {
-  const more = keys.length - keysToldMax
-  return keys.slice(0, keysToldMax).join(', ') + (more > 0 ? ` and ${more} more` : '')
+/** Counted all, named few. */
+function listedKeys(units: readonly (readonly { readonly key: string }[])[]): string {
+  const named: string[] = []
+  let count = 0
+  for (const unit of units) {
+    count += unit.length
+    for (const { key } of unit) if (named.length < keysToldMax) named.push(key)
+  }
+  return named.join(', ') + (count > named.length ? ` and ${count - named.length} more` : '')
 }

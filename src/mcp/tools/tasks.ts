@@ -2,7 +2,6 @@
  * The tools of whoever gives tasks and follows them: submit, look, explain, cancel, replay. Those of whoever does the work are in
  * `claims.ts`. Reads records; what becomes of a task is decided by its chart.
  */
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { z } from 'zod'
 import { isLive } from '../../domain/entry.ts'
 import { MemorySyncError, quote } from '../../domain/errors.ts'
@@ -10,7 +9,7 @@ import type { Json } from '../../domain/json.ts'
 import { assertId } from '../../domain/key.ts'
 import { isTaskRecord, type TaskRecord } from '../../domain/task-record.ts'
 import { attemptsMax, dependenciesMax, type TaskSpec } from '../../runtime/task-spec.ts'
-import { type CallCount, registerTool } from '../tool.ts'
+import type { Toolbox } from '../tool.ts'
 import type { ToolContext } from '../tool-context.ts'
 import { registerClaimTools } from './claims.ts'
 
@@ -58,10 +57,10 @@ const explanation = {
   takeovers: z.array(z.object({ worker: z.string(), incarnation: z.string(), epoch: z.int(), atMs: z.number() })),
 }
 
-export function registerTaskTools(server: McpServer, context: ToolContext, count: CallCount): void {
+export function registerTaskTools(tools: Toolbox, context: ToolContext): void {
   const { runtime, store, keys, clock } = context
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_submit',
     title: 'Submit a task',
     description:
@@ -87,7 +86,7 @@ export function registerTaskTools(server: McpServer, context: ToolContext, count
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_get',
     title: 'Read a task',
     description:
@@ -108,7 +107,7 @@ export function registerTaskTools(server: McpServer, context: ToolContext, count
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_list',
     title: 'List tasks',
     description:
@@ -139,7 +138,7 @@ export function registerTaskTools(server: McpServer, context: ToolContext, count
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_explain',
     title: 'Explain a task',
     description:
@@ -152,7 +151,7 @@ export function registerTaskTools(server: McpServer, context: ToolContext, count
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_cancel',
     title: 'Cancel a task',
     description:
@@ -168,7 +167,7 @@ export function registerTaskTools(server: McpServer, context: ToolContext, count
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'task_replay',
     title: 'Start an ended task again',
     description:
@@ -182,7 +181,7 @@ export function registerTaskTools(server: McpServer, context: ToolContext, count
     },
   })
 
-  registerClaimTools(server, context, count)
+  registerClaimTools(tools, context)
 
   async function recordOf(id: string): Promise<TaskRecord> {
     const record = await runtime.task(id).record()

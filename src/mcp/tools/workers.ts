@@ -2,13 +2,12 @@
  * The worker tools: a client as a worker that others see, its heartbeat by which it keeps what it holds, its leaving, and who works in
  * this namespace at all.
  */
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { z } from 'zod'
 import { messageOf } from '../../domain/errors.ts'
 import { readWorkers } from '../../wire/worker-documents.ts'
 import { workerCapacityMax } from '../client-workers.ts'
 import { type Holding, holdingsOf, type Leased } from '../holdings.ts'
-import { type CallCount, registerTool } from '../tool.ts'
+import type { Toolbox } from '../tool.ts'
 import type { ToolContext } from '../tool-context.ts'
 import { typesMax } from './claims.ts'
 
@@ -19,11 +18,11 @@ const types = z.array(z.string()).nullable().describe('null: any type.')
 const worker = z.object({ id: z.string(), capacity: z.int(), types })
 const held = z.object({ id: z.string(), epoch: z.int(), leaseMs: z.number(), leaseLeftMs: z.number() })
 
-export function registerWorkerTools(server: McpServer, context: ToolContext, count: CallCount): void {
+export function registerWorkerTools(tools: Toolbox, context: ToolContext): void {
   const { runtime, keys, clock } = context
   const holdings = holdingsOf(context)
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'worker_register',
     title: 'Register as a worker',
     description:
@@ -42,7 +41,7 @@ export function registerWorkerTools(server: McpServer, context: ToolContext, cou
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'worker_heartbeat',
     title: 'Renew all that you hold',
     description:
@@ -75,7 +74,7 @@ export function registerWorkerTools(server: McpServer, context: ToolContext, cou
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'worker_drain',
     title: 'Take no more tasks',
     description:
@@ -106,7 +105,7 @@ export function registerWorkerTools(server: McpServer, context: ToolContext, cou
     },
   })
 
-  registerTool(server, context, count, {
+  tools.add({
     name: 'worker_list',
     title: 'List workers',
     description:

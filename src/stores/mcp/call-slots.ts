@@ -22,14 +22,14 @@ export class CallSlots {
   }
 
   /**
-   * Settles with a function that gives the slot back, once.
+   * A function that gives the slot back, once: at once when one is free, so that the call is on its way when the caller goes on.
    *
    * @throws `backpressure` when as many wait as may, `aborted` when the signal aborts before the turn came.
    */
-  take(signal?: AbortSignal): Promise<() => void> {
+  take(signal?: AbortSignal): (() => void) | Promise<() => void> {
     if (this.#taken < this.#slotsMax) {
       this.#taken++
-      return Promise.resolve(this.#releaser())
+      return this.#releaser()
     }
     if (this.#waiting.size >= this.#waitingMax) {
       const message = `${this.#waiting.size} calls wait for the memory server already, which is as many as may; call again later`

@@ -20,8 +20,8 @@ export interface SizedUnit {
 export interface CommitLaneOptions {
   /** One receipt per unit, in order. */
   send(units: readonly Unit[]): Promise<readonly Receipt[]>
-  /** Settles when a call may be sent. Never rejects. */
-  clearance(): Promise<unknown>
+  /** null: a call may be sent; else it settles when it may. Never rejects. */
+  clearance(): Promise<unknown> | null
   readonly callUnitsMax: number
   /** A unit that is larger by itself is sent alone. */
   readonly callBytesMax: number
@@ -88,10 +88,11 @@ export class CommitLane {
           }
         },
       }
-      for (const [index, unit] of units.entries()) {
-        if ('type' in unit) continue
+      for (let index = 0; index < units.length; index++) {
+        const given = units[index] as SizedUnit | Receipt
+        if ('type' in given) continue
         commit.left++
-        this.#queue.push({ ...unit, commit, index })
+        this.#queue.push({ unit: given.unit, bytes: given.bytes, commit, index })
       }
       if (commit.left === 0) commit.settle()
       else {
@@ -110,12 +111,24 @@ export class CommitLane {
   async #run(): Promise<void> {
     if (this.#isSending) return
     this.#isSending = true
+    let answer = (): void => {}
     while (this.#queue.length > 0) {
-      await this.#options.clearance()
+      const clearance = this.#options.clearance()
+      if (clearance !== null) {
+        answer()
+        answer = () => {}
+        await clearance
+      }
       const batch = this.#take()
-      if (batch.length > 0) await this.#send(batch)
+      if (batch.length === 0) continue
+      for (const { commit } of batch) commit.isSent = true
+      const sending = this.#options.send(batch.map(({ unit }) => unit))
+      // The server has work again before the answers of the call before make work here.
+      answer()
+      answer = await this.#answerOf(batch, sending)
     }
     this.#isSending = false
+    answer()
     for (const idle of this.#onIdle.splice(0)) idle()
   }
 
@@ -131,24 +144,27 @@ export class CommitLane {
     return this.#queue.splice(0, count)
   }
 
-  async #send(batch: readonly QueuedUnit[]): Promise<void> {
-    for (const { commit } of batch) commit.isSent = true
-    let receipts: readonly Receipt[]
+  /** What tells the commits of a call what became of it. What may not be sent any more is taken out of the queue at once. */
+  async #answerOf(batch: readonly QueuedUnit[], sending: Promise<readonly Receipt[]>): Promise<() => void> {
     try {
-      receipts = await this.#options.send(batch.map(({ unit }) => unit))
+      const receipts = await sending
+      return () => {
+        for (let at = 0; at < batch.length; at++) {
+          const { commit, index } = batch[at] as QueuedUnit
+          commit.receipts[index] = receipts[at] ?? { type: 'failed', error: missing }
+          if (--commit.left === 0) commit.settle()
+        }
+      }
     } catch (thrown) {
       const failure = MemorySyncError.from(thrown, 'unknown_outcome')
       const broken = new Set(batch.map(({ commit }) => commit))
       this.#queue = this.#queue.filter(({ commit }) => !broken.has(commit))
-      for (const commit of broken) {
-        commit.failure = failure
-        commit.settle()
+      return () => {
+        for (const commit of broken) {
+          commit.failure = failure
+          commit.settle()
+        }
       }
-      return
-    }
-    for (const [at, { commit, index }] of batch.entries()) {
-      commit.receipts[index] = receipts[at] ?? { type: 'failed', error: missing }
-      if (--commit.left === 0) commit.settle()
     }
   }
 }

@@ -139,10 +139,11 @@ class McpConnection implements Connection {
   ): Promise<{ reply: ToolReply } | { error: MemorySyncError; mayRepeat: boolean }> {
     let session: Session | null = null
     try {
-      const release = waitMs > 0 ? () => {} : await this.#slots.take(signal)
+      const slot = waitMs > 0 ? () => {} : this.#slots.take(signal)
+      const release = slot instanceof Promise ? await slot : slot
       let sent: Promise<ToolReply>
       try {
-        session = await this.#use()
+        session = this.#sessionUp() ?? (await this.#use())
         refuseAborted(signal)
         sent = session.call(tool, args, this.#options.callTimeoutMs + waitMs)
       } catch (thrown) {
@@ -170,12 +171,16 @@ class McpConnection implements Connection {
     }
   }
 
+  #sessionUp(): Session | null {
+    return this.#session === null || this.#session.isDown || this.#closing.signal.aborted ? null : this.#session
+  }
+
   /** The session, opened if need be; all who ask meanwhile wait for the same one. */
   #use(): Promise<Session> {
     if (this.#closing.signal.aborted) return Promise.reject(closedError(this.url))
-    const session = this.#session
-    if (session !== null && !session.isDown) return Promise.resolve(session)
-    if (session !== null) this.#drop(session)
+    const session = this.#sessionUp()
+    if (session !== null) return Promise.resolve(session)
+    if (this.#session !== null) this.#drop(this.#session)
     this.#opening ??= this.#open().finally(() => {
       this.#opening = null
     })

@@ -13,11 +13,12 @@ import {
   memoryGet,
   memoryListByPattern,
   memoryTools,
-  receiptOf,
+  receiptsOf,
   storedOf,
   toldErrorOf,
 } from '../../wire/mcp-memory.ts'
 import type { Connection } from './connection.ts'
+import { OwnWrites } from './own-writes.ts'
 import type { ChangesPage, Place, RemoteFeed, SnapshotPage } from './remote-feed.ts'
 import type { ToolReply } from './tool-call.ts'
 
@@ -31,10 +32,13 @@ const changesAnswer = z.object(memoryChanges.output)
 
 export class OurTools implements RemoteFeed {
   readonly #connection: Connection
+  readonly #own: OwnWrites
   #durability: Durability = 'none'
 
-  constructor(connection: Connection) {
+  /** @param own what need not be sent back. Default: nothing. */
+  constructor(connection: Connection, own = new OwnWrites()) {
     this.#connection = connection
+    this.#own = own
   }
 
   /** What the server's receipts promise, as it said last. */
@@ -65,11 +69,29 @@ export class OurTools implements RemoteFeed {
 
   async changes(pattern: string, place: Place, waitMs: number): Promise<ChangesPage | 'reset'> {
     const args = { pattern, after: place.revision, waitMs }
-    const { answer, session } = await this.#read(memoryTools.changes, args, changesAnswer, undefined, waitMs)
+    const { incarnation } = this.#own
+    if (incarnation === undefined) return (await this.#changes(place, args)) ?? 'reset'
+    const page = await this.#changes(place, { ...args, own: incarnation })
+    // Told of a write that was forgotten here: asked for with everything in it.
+    return page ?? (await this.#changes(place, args)) ?? 'reset'
+  }
+
+  /** null: what the server left out is not known here either. */
+  async #changes(
+    place: Place,
+    args: { readonly pattern: string; readonly after: number; readonly waitMs: number; readonly own?: string },
+  ): Promise<ChangesPage | 'reset' | null> {
+    const { answer, session } = await this.#read(memoryTools.changes, args, changesAnswer, undefined, args.waitMs)
     this.#durability = answer.durability
     const next = { revision: answer.revision, session }
     if (answer.reset === true || this.isOtherLife(place, next)) return 'reset'
-    return { changes: answer.changes.map(storedOf), place: next }
+    const changes: Stored[] = []
+    for (const { key, revision, entry, ownCounter } of answer.changes) {
+      const known = entry ?? this.#own.entryOf(ownCounter ?? -1, key)
+      if (known === undefined) return null
+      changes.push(entry === undefined ? { key, revision, entry: known } : storedOf({ key, revision, entry }))
+    }
+    return { changes, place: next }
   }
 
   isOtherLife(one: Place, other: Place): boolean {
@@ -78,14 +100,13 @@ export class OurTools implements RemoteFeed {
 
   /** One receipt per unit. @throws as {@link Connection.call} does, and what the server tells of the whole call. */
   async commit(units: readonly Unit[]): Promise<readonly Receipt[]> {
-    const reply = await this.#connection.call(memoryTools.commit, { units })
+    const reply = await this.#connection.call(memoryTools.commit, { units, brief: true })
     if (reply.isError) throw localError(errorIn(memoryTools.commit, reply), true)
     const parsed = commitAnswer.safeParse(reply.structured)
     if (!parsed.success) throw misunderstood(memoryTools.commit, parsed.error, 'unknown_outcome')
-    return parsed.data.receipts.map((given) => {
-      const receipt = receiptOf(given)
-      return receipt.type === 'failed' ? { type: 'failed', error: localError(receipt.error, true) } : receipt
-    })
+    return receiptsOf(parsed.data.receipts, units).map((receipt) =>
+      receipt.type === 'failed' ? { type: 'failed', error: localError(receipt.error, true) } : receipt,
+    )
   }
 
   async #read<Schema extends z.ZodType>(

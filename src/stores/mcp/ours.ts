@@ -24,6 +24,7 @@ import { ChangePolls } from './change-polls.ts'
 import { CommitLane } from './commit-lane.ts'
 import type { Connection } from './connection.ts'
 import { OurTools } from './our-tools.ts'
+import { OwnWrites } from './own-writes.ts'
 import type { Place } from './remote-feed.ts'
 import { RemoteWatch, type RemoteWatchHost } from './remote-watch.ts'
 import { sizedUnit } from './sized-unit.ts'
@@ -33,16 +34,18 @@ export const commitBytesMax = 4 * 1024 * 1024
 
 /** The store of an open connection of dialect `ours`; its `close` closes the connection. */
 export async function createOurStore(connection: Connection, options: { readonly entryBytesMax: number }): Promise<Store> {
-  const tools = new OurTools(connection)
+  const own = new OwnWrites()
+  const tools = new OurTools(connection, own)
   // Told with the changes: behind the head there are none.
   await tools.changes('**', await tools.head(), 0)
-  return new OurStore(connection, tools, options.entryBytesMax)
+  return new OurStore(connection, tools, own, options.entryBytesMax)
 }
 
 class OurStore implements Store {
   readonly url: string
   readonly #connection: Connection
   readonly #tools: OurTools
+  readonly #own: OwnWrites
   readonly #entryBytesMax: number
   readonly #lane: CommitLane
   readonly #watches = new Set<RemoteWatch>()
@@ -51,15 +54,16 @@ class OurStore implements Store {
   readonly #heads = new Set<Promise<unknown>>()
   #closing: Promise<void> | null = null
 
-  constructor(connection: Connection, tools: OurTools, entryBytesMax: number) {
+  constructor(connection: Connection, tools: OurTools, own: OwnWrites, entryBytesMax: number) {
     this.url = connection.url
     this.#connection = connection
     this.#tools = tools
+    this.#own = own
     this.#entryBytesMax = entryBytesMax
     this.#watchHost = { feed: tools, polls: new ChangePolls(tools), onEnd: (watch) => this.#watches.delete(watch) }
     this.#lane = new CommitLane({
       send: (units) => tools.commit(units),
-      clearance: () => Promise.allSettled(this.#heads),
+      clearance: () => (this.#heads.size === 0 ? null : Promise.allSettled(this.#heads)),
       callUnitsMax: commitUnitsMax,
       callBytesMax: commitBytesMax,
     })
@@ -100,6 +104,7 @@ class OurStore implements Store {
     refuseAborted(options?.signal)
     this.#refuseClosed()
     const sized = units.map((unit) => sizedUnit(unit, this.#entryBytesMax))
+    for (const unit of sized) if ('unit' in unit) this.#own.remember(unit)
     return this.#lane.submit(sized, options?.signal)
   }
 

@@ -1,6 +1,6 @@
 /**
- * Who may speak to the HTTP server: rules over the headers `Host`, `Origin` and `Authorization`, asked before a byte of a body is
- * read. Knows no session and no message.
+ * Who may speak to an HTTP server of this package: rules over the headers `Host`, `Origin` and `Authorization`, asked before a byte
+ * of a body is read. Knows no server, no session and no message.
  *
  * - G1 a page of another site reaches nothing here, also when its name was made to resolve to this machine (DNS rebinding): such a
  *   request carries that name as its Host, and a cross-site one its Origin
@@ -38,12 +38,15 @@ export function isAllowedOrigin(header: string | undefined, names: AllowedNames)
 
 /** Whether an `Authorization` header carries the token. */
 export function tokenCheck(token: string): (authorization: string | undefined) => boolean {
-  const expected = digestOf(token)
-  return (authorization) => {
-    const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
-    // Digests have one length, whatever was given.
-    return timingSafeEqual(digestOf(given ?? ''), expected) && given !== undefined
-  }
+  const isSecret = secretCheck(token)
+  return (authorization) => isSecret(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1])
+}
+
+/** Whether a text is the secret, wherever it was sent. */
+export function secretCheck(secret: string): (given: string | undefined) => boolean {
+  const expected = digestOf(secret)
+  // Digests have one length, whatever was given.
+  return (given) => timingSafeEqual(digestOf(given ?? ''), expected) && given !== undefined
 }
 
 function digestOf(text: string): Buffer {
