@@ -11,6 +11,7 @@ Options:
   --store file:<directory>  keep the shared memory there; the same job continues where it was left
                             (default: a new directory among the temporary files, removed afterwards)
   --no-kill                 let both workers live
+  --inspect                 watch it in a browser: the job waits for you, and the page stays afterwards until Ctrl-C
   --keep                    keep the temporary store
   --json                    print the summary as JSON
   --help                    print this
@@ -22,6 +23,7 @@ export interface Args {
   readonly directory: string | null
   readonly store: string | null
   readonly kill: boolean
+  readonly inspect: boolean
   readonly keep: boolean
   readonly json: boolean
   readonly help: boolean
@@ -41,6 +43,7 @@ export function argsOf(argv: readonly string[]): Args {
     directory: positionals[0] ?? null,
     store: values.store ?? null,
     kill: !values['no-kill'],
+    inspect: values.inspect,
     keep: values.keep,
     json: values.json,
     help: values.help,
@@ -55,6 +58,7 @@ function parsed(argv: readonly string[]) {
       options: {
         store: { type: 'string' },
         'no-kill': { type: 'boolean', default: false },
+        inspect: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },

@@ -14,6 +14,7 @@ import { type Args, argsOf, help, UsageError } from './args.ts'
 import { Board } from './board.ts'
 import { Crew } from './crew.ts'
 import { changedSince, type Listing, listText } from './files.ts'
+import { type Looking, serveTo } from './inspect.ts'
 import { runJob } from './job.ts'
 import { differences, plainRun } from './plain-run.ts'
 import { planOf } from './plan.ts'
@@ -39,21 +40,29 @@ async function main(args: Args): Promise<number> {
     if (temporary !== null && !args.keep) rmSync(temporary, { recursive: true, force: true })
   }
   try {
-    const summary = await runAndCheck(directory, listing, store, args.kill, forget)
-    console.log(args.json ? JSON.stringify(summary, null, 2) : summaryText(summary))
+    const show = (summary: Summary): void => console.log(args.json ? JSON.stringify(summary, null, 2) : summaryText(summary))
+    const summary = await runAndCheck({ directory, listing, store, kill: args.kill, inspect: args.inspect, show, forget })
+    if (!args.inspect) console.error('\nWatch it happen, in a browser: npm start -- --inspect')
     return summary.check.isEqual ? 0 : 1
   } finally {
     forget()
   }
 }
 
-async function runAndCheck(
-  directory: string,
-  listing: Listing,
-  store: string,
-  kill: boolean,
-  forget: () => void,
-): Promise<Summary> {
+interface Run {
+  readonly directory: string
+  readonly listing: Listing
+  readonly store: string
+  /** Whether a worker is to be killed half-way. */
+  readonly kill: boolean
+  /** Whether somebody wants to look into it, before and after. */
+  readonly inspect: boolean
+  show(summary: Summary): void
+  /** Removes what is temporary. */
+  forget(): void
+}
+
+async function runAndCheck({ directory, listing, store, kill, inspect, show, forget }: Run): Promise<Summary> {
   const plan = planOf(listing.files)
   const total = plan.fileTasks.length + plan.mergeTasks.length
   const progress = new Progress(total)
@@ -70,7 +79,12 @@ async function runAndCheck(
   const names = new Map(plan.fileTasks.map(({ id = '' }, file) => [id, listing.files[file]?.name ?? id]))
   const nameOf = (task: string): string => names.get(task) ?? task.slice(plan.job.length + 1)
 
-  const stall = setTimeout(() => void explainStall(runtime, board).then(fail, fail), stallMs)
+  let looking: Looking | null = null
+  let isWaitingForUser = inspect
+  const stall = setTimeout(() => {
+    if (isWaitingForUser) stall.refresh()
+    else void explainStall(runtime, board).then(fail, fail)
+  }, stallMs)
   board.onChange((record, before) => {
     stall.refresh()
     const { completed, processing, failed } = board.counts
@@ -90,6 +104,12 @@ async function runAndCheck(
   process.once('SIGINT', interrupt)
   process.once('SIGTERM', interrupt)
   try {
+    if (inspect) {
+      looking = await serveTo(runtime, note)
+      await Promise.race([trouble, looking.begin])
+      isWaitingForUser = false
+      stall.refresh()
+    }
     board.follow().catch(fail)
     const outcome = await Promise.race([trouble, runJob({ plan, runtime, crew, board, kill, note })])
     note('checking the result against a plain run in one process')
@@ -100,9 +120,20 @@ async function runAndCheck(
     const changed = found.length === 0 ? [] : await changedSince(listing.files)
     found.unshift(...changed.map((name) => `${name} was changed while the job ran: run it again`))
     const check = { differences: found, plainMs }
-    return summaryOf({ directory, store, listing, outcome, board, check, nameOf })
+    const summary = summaryOf({ directory, store, listing, outcome, board, check, nameOf })
+    progress.end()
+    show(summary)
+    if (looking !== null) {
+      isWaitingForUser = true
+      note(`\nThe inspector is still there: ${looking.url}\nCtrl-C ends it.`)
+      await trouble.catch((error: Error) => {
+        if (!(error instanceof Interrupted)) throw error
+      })
+    }
+    return summary
   } finally {
     clearTimeout(stall)
+    await looking?.close()
     await crew.drain()
     board.close()
     await runtime.shutdown()

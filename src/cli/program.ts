@@ -1,12 +1,13 @@
 /** All commands and the options that they share, as commander reads them. Knows no stream and no signal. */
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { packageVersion } from '../inspector/package-version.ts'
 import { cancelCommand } from './commands/cancel.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
 import { deleteCommand } from './commands/delete.ts'
 import { explainCommand } from './commands/explain.ts'
 import { getCommand } from './commands/get.ts'
 import { importCommand } from './commands/import.ts'
+import { inspectCommand } from './commands/inspect.ts'
 import { replayCommand } from './commands/replay.ts'
 import { runCommand } from './commands/run.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -32,6 +33,7 @@ const commands = [
   replayCommand,
   unlockCommand,
   serveCommand,
+  inspectCommand,
   importCommand,
 ]
 
@@ -39,7 +41,7 @@ const commands = [
 export function createProgram(cli: Cli): Command {
   const main = new Command('memory-sync')
     .description('Shared memory, task queue and workers, from the command line.')
-    .version(version())
+    .version(packageVersion())
     .option(
       '--store <url>',
       'file:<directory>, http://<host>/mcp, mcp+stdio:<command> or memory: (default: MEMORY_SYNC_STORE, else .memory-sync of the project)',
@@ -56,21 +58,12 @@ export function createProgram(cli: Cli): Command {
     .addHelpText('after', `\nmemory-sync help <command> shows a command's options and examples.\n\n${exitCodesHelp()}`)
   for (const make of commands) {
     const added = make(cli)
-    added.copyInheritedSettings(main)
-    added.showHelpAfterError(`(memory-sync ${added.name()} --help shows its options and examples)`)
+    for (const one of [added, ...added.commands]) {
+      one.copyInheritedSettings(main)
+      const path = one === added ? added.name() : `${added.name()} ${one.name()}`
+      one.showHelpAfterError(`(memory-sync ${path} --help shows its options and examples)`)
+    }
     main.addCommand(added)
   }
   return main
-}
-
-/** Of the package that this file is part of, as source or built. */
-function version(): string {
-  for (let place = new URL('./', import.meta.url); ; place = new URL('../', place)) {
-    try {
-      const { version } = JSON.parse(readFileSync(new URL('package.json', place), 'utf8')) as { version: string }
-      return version
-    } catch {
-      if (place.pathname === '/') return 'unknown'
-    }
-  }
 }

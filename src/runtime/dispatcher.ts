@@ -92,6 +92,11 @@ export class Dispatcher {
     return this.#slotByTask.size
   }
 
+  /** Tasks that could be claimed now, as far as they are in view. */
+  get ready(): number {
+    return this.#view.readyCount
+  }
+
   /** The handler's worker. */
   workerOf(taskId: string): WorkerSlot | undefined {
     return this.#slotByTask.get(taskId)

@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store } from '../ports/store.ts'
+import type { Redact } from '../trace/trace-source.ts'
 import { cacheSizeDefault } from './cache.ts'
 
 export interface RuntimeOptions {
@@ -47,6 +48,11 @@ export interface RuntimeOptions {
   readonly keepAlive?: boolean
   /** `fsync`: writes are acknowledged when they survive a power cut (`file:` only). Default `process-crash`. */
   readonly durability?: 'process-crash' | 'fsync'
+  /**
+   * Takes out of what inspectors are told (events, contexts, parameters, writes) what nobody may see: gives what is to be shown in
+   * place of `value`. What the shared memory holds is not touched by it. Default: everything is shown.
+   */
+  readonly redact?: Redact
   readonly logger?: Logger
   readonly clock?: Clock
   readonly random?: Random
@@ -85,6 +91,7 @@ const schema = z.strictObject({
   restart: z.strictObject(restartShape).prefault({}),
   keepAlive: z.boolean().default(true),
   durability: z.enum(['process-crash', 'fsync']).default('process-crash'),
+  redact: z.custom<Redact>((given) => typeof given === 'function', { error: 'a function' }).optional(),
   logger: port<Logger>(['debug', 'info', 'warn', 'error']).optional(),
   clock: port<Clock>(['wallMs', 'monotonicMs', 'setTimer', 'defer']).optional(),
   random: port<Random>(['next', 'token']).optional(),

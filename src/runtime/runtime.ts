@@ -2,7 +2,7 @@
  * The runtime: one process's part in the shared memory. Owns the order in which its pieces start and stop, and the public
  * calls; what happens in between is the charts' and their hands' business.
  */
-import type { InspectionEvent } from 'xstate'
+import type { AnyActorRef, InspectionEvent, Observer } from 'xstate'
 import { BatchWriter } from '../actors/batch-writer.ts'
 import { circuitBreakerLogic } from '../actors/circuit-breaker.ts'
 import type { RememberOptions, WriteOutcome } from '../actors/outcome.ts'
@@ -21,6 +21,10 @@ import type { Logger } from '../ports/logger.ts'
 import type { PostEvent } from '../ports/post.ts'
 import type { Random } from '../ports/random.ts'
 import type { Store, Stored } from '../ports/store.ts'
+import { Beacon } from '../trace/beacon.ts'
+import { CommitTimes } from '../trace/commit-times.ts'
+import { RuntimeTrace } from '../trace/runtime-trace.ts'
+import type { TraceSource } from '../trace/trace-source.ts'
 import { ReadCache } from './cache.ts'
 import { assertEvent, type DrivenCommand, drivenEventOf, parseAddress, taskCommandOf } from './commands.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -38,6 +42,7 @@ import { Supervisor } from './supervisor.ts'
 import { Sweeper } from './sweeper.ts'
 import type { TaskSpec } from './task-spec.ts'
 import { type TaskHandle, Tasks, unknownTask } from './tasks.ts'
+import { traceHands } from './trace-hands.ts'
 import { Watches } from './watches.ts'
 import { assertGoodFor, type StoreDemand } from './weak-store.ts'
 import { type PullingWorkerHandle, type PullingWorkerOptions, type WorkerHandle, type WorkerOptions, Workers } from './workers.ts'
@@ -84,6 +89,10 @@ export interface RuntimeInside {
   /** What this process has seen: the newest counter of each worker, its own included. */
   seen(): Version
   readonly cache: Pick<ReadCache, 'metrics' | 'clear'>
+  /** What happens here, for inspectors. */
+  readonly trace: TraceSource
+  /** Those that live now, by their addresses. */
+  actors(): Iterable<AnyActorRef>
 }
 
 /** What the facade counts and tells. */
@@ -120,6 +129,8 @@ export class Runtime {
   readonly #queueDocuments: QueueDocuments
   readonly #sweeper: Sweeper
   readonly #workers: Workers
+  readonly #trace: RuntimeTrace
+  readonly #beacon: Beacon
   readonly #problemListeners = new Set<(error: MemorySyncError) => void>()
   readonly #opening: Promise<void>
   #state: State = 'opening'
@@ -150,8 +161,9 @@ export class Runtime {
       escalate: (address, error) => this.#escalate(address, error),
     })
     const { committed } = parts.observer ?? {}
+    const commitTimes = new CommitTimes(clock)
     this.#writer = new BatchWriter({
-      store,
+      store: commitTimes.wrap(store),
       clock,
       random,
       report,
@@ -176,7 +188,7 @@ export class Runtime {
     const cache = new ReadCache({ store, admits: ({ key }) => this.memory.isWriting(key) }, options.cacheSize)
     this.#cache = cache
     this.#subscriptions = new Subscriptions(report)
-    this.#reconciler = reconcilerOf(parts, report)
+    this.#reconciler = reconcilerOf(parts, report, (conflict) => this.#trace.conflict(conflict))
     this.#watches = new Watches(store)
     this.memory = new Memory({
       store,
@@ -301,6 +313,22 @@ export class Runtime {
         askForTasks: (id) => this.#workers.askForTasks(id),
       }),
     })
+    this.#trace = new RuntimeTrace(
+      traceHands({
+        parts,
+        commitTimes,
+        supervisor: this.#supervisor,
+        writer: this.#writer,
+        dispatcher: this.#dispatcher,
+        cache,
+        problems: () => this.#problems,
+        conflicts: () => this.#reconciler?.count ?? 0,
+        onProblem: (listener) => this.onProblem(listener),
+        send: (address, event) => this.send(address, event),
+        report,
+      }),
+    )
+    this.#beacon = new Beacon({ ...parts, namespace: options.namespace, trace: this.#trace, remember, report })
     this.#stayAlive()
     this.#opening = this.#open()
     // Every caller hears of a failure; nobody calling is no reason to bring the host down.
@@ -349,6 +377,8 @@ export class Runtime {
       conflicts: () => this.#reconciler?.count ?? 0,
       seen: () => this.#journal.seen,
       cache: this.#cache,
+      trace: this.#trace,
+      actors: () => this.#supervisor.addresses().flatMap((address) => this.#supervisor.get(address) ?? []),
     }
   }
 
@@ -427,8 +457,17 @@ export class Runtime {
     })
   }
 
-  /** Attaches an XState inspection observer to all actors of this runtime. Returns its end. Slows the runtime while attached. */
-  inspect(observe: (event: InspectionEvent) => void): () => void {
+  /**
+   * Attaches an XState inspection observer, a function or an object with `next`, to all actors of this runtime. Returns its end.
+   * Slows the runtime while attached.
+   *
+   * @throws `invalid_option` for what is neither
+   */
+  inspect(observer: ((event: InspectionEvent) => void) | Pick<Observer<InspectionEvent>, 'next'>): () => void {
+    const observe = typeof observer === 'function' ? observer : (event: InspectionEvent) => observer.next?.(event)
+    if (typeof observer !== 'function' && typeof observer?.next !== 'function') {
+      throw new MemorySyncError('invalid_option', `inspect takes a function or an object with next, not ${quote(observer)}`)
+    }
     return this.#supervisor.inspect(observe)
   }
 
@@ -537,6 +576,7 @@ export class Runtime {
       this.#dispatcher.changed(taskId, change)
     }
     this.#locks.changed(change)
+    if (key === this.#beacon.key) this.#beacon.changed(change)
     // After a gap everything that is stored comes again: subscribers hear of what they have not heard of.
     if (change.revision > this.#toldThrough) this.#subscriptions.dispatch(change)
     if (this.#isFeedLive) this.#toldThrough = Math.max(this.#toldThrough, change.revision)
@@ -650,6 +690,7 @@ export class Runtime {
     const wasOpen = this.#state === 'open'
     this.#state = this.#failure === null ? 'draining' : 'failed'
     if (!wasOpen) this.#abandonOpening()
+    this.#beacon.goOut()
     const whenOffline = this.#workers.drainAll()
     await this.#drainTasks(drainMs)
     await this.#locks.releaseAll(this.#failure === null ? flushDeadlineMs : 0)
@@ -663,6 +704,8 @@ export class Runtime {
     this.#tasks.close()
     this.#watches.end()
     this.#supervisor.stopAll()
+    this.#trace.close()
+    await this.#beacon.close()
     if (!this.#parts.ownsStore) return
     try {
       await this.#parts.store.close()
@@ -719,15 +762,21 @@ function harmless(tell: () => void, complain: (thrown: unknown) => void = () => 
   }
 }
 
-function reconcilerOf(parts: RuntimeParts, report: (error: MemorySyncError) => void): Reconciler | null {
+function reconcilerOf(
+  parts: RuntimeParts,
+  report: (error: MemorySyncError) => void,
+  trace: (conflict: Conflict) => void,
+): Reconciler | null {
   const { conflictResolver: resolver } = parts.options
   if (resolver === undefined) return null
-  const { resolved } = parts.observer ?? {}
   return new Reconciler({
     resolver,
     wallMs: () => parts.clock.wallMs(),
     report,
-    ...(resolved === undefined ? undefined : { resolved }),
+    resolved(conflict) {
+      parts.observer?.resolved?.(conflict)
+      trace(conflict)
+    },
   })
 }
 

@@ -61,6 +61,8 @@ interface Child {
   actor: AnyActorRef
   readonly options: ChildOptions<AnyActorLogic>
   readonly restartedAtMs: number[]
+  /** Starts after crashes, however long ago. */
+  restarts: number
 }
 
 const doneType = 'xstate.done.actor.'
@@ -73,6 +75,7 @@ export class Supervisor implements Post {
   readonly #root
   #stopActor: (actor: AnyActorRef) => void = () => {}
   #deadLetterCount = 0
+  #onDeadLetter: ((letter: DeadLetter) => void) | null = null
   #isStopped = false
 
   constructor(options: SupervisorOptions) {
@@ -105,7 +108,12 @@ export class Supervisor implements Post {
       throw new MemorySyncError('invalid_option', `an actor is already running at "${options.address}"`)
     }
     const actor = this.#create(options)
-    this.#children.set(options.address, { actor, options: options as ChildOptions<AnyActorLogic>, restartedAtMs: [] })
+    this.#children.set(options.address, {
+      actor,
+      options: options as ChildOptions<AnyActorLogic>,
+      restartedAtMs: [],
+      restarts: 0,
+    })
     actor.start()
     options.onStart?.(actor)
     return actor
@@ -119,12 +127,26 @@ export class Supervisor implements Post {
     return [...this.#children.keys()]
   }
 
+  /** How often the actor at that address was started again after a crash. */
+  restartsOf(address: string): number {
+    return this.#children.get(address)?.restarts ?? 0
+  }
+
+  /** Calls the one listener for each dead letter from now on. Returns its end. */
+  onDeadLetter(listener: (letter: DeadLetter) => void): () => void {
+    this.#onDeadLetter = listener
+    return () => {
+      this.#onDeadLetter = null
+    }
+  }
+
   tell(address: string, event: PostEvent): boolean {
     const actor = this.#children.get(address)?.actor
     if (actor === undefined || actor.getSnapshot().status !== 'active') {
       this.#deadLetterCount++
       this.#deadLetters.push({ address, event })
       if (this.#deadLetters.length > deadLettersMax) this.#deadLetters.shift()
+      this.#onDeadLetter?.({ address, event })
       return false
     }
     actor.send(event)
@@ -184,6 +206,7 @@ export class Supervisor implements Post {
     if (child.options.restart === 'permanent' && this.#mayRestart(child)) {
       const actor = this.#create(child.options)
       child.actor = actor
+      child.restarts++
       // Not inside the crash: an actor that dies at its start would otherwise recurse.
       queueMicrotask(() => {
         if (this.#children.get(address) !== child) return

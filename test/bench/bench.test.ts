@@ -40,7 +40,7 @@ describe('the benchmarks', () => {
     }
     const verdicts = figures.filter(({ rows }) => rows.some(({ isMet }) => isMet !== undefined)).map(({ name }) => name)
     expect(verdicts).toEqual([
-      ...['store-writes', 'tasks-memory', 'tasks-file', 'cache', 'dispatch', 'two-processes', 'heap', 'locks'],
+      ...['store-writes', 'tasks-memory', 'tasks-file', 'watched', 'cache', 'dispatch', 'two-processes', 'heap', 'locks'],
       ...['mcp-stdio', 'mcp-http', 'queued'],
     ])
   })

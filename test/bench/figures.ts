@@ -22,6 +22,7 @@ export const figureByName: ReadonlyMap<string, FigureEntry> = new Map<string, Fi
     { title: 'Latency of a task, memory:', load: async () => (await import('./figures/latency.ts')).latencyInMemory },
   ],
   ['latency-file', { title: 'Latency of a task, file:', load: async () => (await import('./figures/latency.ts')).latencyOnFile }],
+  ['watched', { title: 'Tasks per second while watched', load: async () => (await import('./figures/watched.ts')).watched }],
   ['cache', { title: 'Cached reads', load: async () => (await import('./figures/cache.ts')).cache }],
   [
     'dispatch',

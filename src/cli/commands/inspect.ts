@@ -1,0 +1,100 @@
+/** `inspect`: serves the inspector of all processes on a memory until Ctrl-C; its subcommands record and draw. */
+import { spawn } from 'node:child_process'
+import { platform } from 'node:os'
+import type { Command } from 'commander'
+import { checkInspectorOptions } from '../../inspector/options.ts'
+import { loadPage } from '../../inspector/page-assets.ts'
+import { RuntimeInspector } from '../../inspector/serve-inspector.ts'
+import type { Logger } from '../../ports/logger.ts'
+import { wholeNumber } from '../arguments.ts'
+import { command, optionsOf } from '../documented.ts'
+import { type Cli, type Session, watchRuntime, withSession } from '../session.ts'
+import { jsonText } from '../table.ts'
+import { inspectChartCommand } from './inspect-chart.ts'
+import { inspectExportCommand, part } from './inspect-export.ts'
+import { inspectSequenceCommand } from './inspect-sequence.ts'
+
+interface InspectOptions {
+  readonly port?: number
+  readonly allowActions?: boolean
+  readonly sample?: number
+  readonly open?: boolean
+}
+
+export function inspectCommand(cli: Cli): Command {
+  const added = command('inspect', 'See every actor and the whole memory, live, in a browser.', {
+    details: `
+Joins the memory as an observer, without workers, and serves a page on this machine. Every
+process of this machine on the same memory then tells what happens in it; of the others the
+memory itself is shown.
+
+The URL that is printed has a token: who has it sees all of the memory. The page only shows,
+unless --allow-actions lets it send events, cancel, retry, replay, drain and release locks;
+each of these is a line on stderr.
+
+Ctrl-C ends it, and with it all that watching costs.`,
+    examples: [
+      ['inspect --open', 'and open the browser'],
+      ['inspect --store file:/srv/app/.memory-sync --port 0', 'another memory, any free port'],
+      ['inspect export session.jsonl --for 30', 'record half a minute, to look at later'],
+      ['inspect chart task', 'the chart of a task, as Mermaid'],
+    ],
+  })
+    .option('--port <n>', 'the port; 0 is any free one (default: 7439)', wholeNumber(0, 65_535))
+    .option('--allow-actions', 'let the page act, and not only show')
+    .option('--sample <part>', 'tell only this part of the transitions, from 0 to 1', part)
+    .option('--open', 'open the page in the browser')
+    .action(async (_given: unknown, self: Command) => {
+      const options = optionsOf<InspectOptions>(self)
+      const work = (session: Session): Promise<void> => inspect(cli, session, options)
+      await withSession(cli, options, work, { workerId: null, endsItself: true })
+    })
+  for (const make of [inspectExportCommand, inspectChartCommand, inspectSequenceCommand]) added.addCommand(make(cli))
+  return added
+}
+
+async function inspect({ output, interrupts }: Cli, session: Session, options: InspectOptions): Promise<void> {
+  const { runtime } = session
+  const { port, sample, allowActions = false } = options
+  const checked = checkInspectorOptions({
+    allowActions,
+    recordAlways: true,
+    logger: auditing(output.logger(), (text) => output.say(text)),
+    ...(port === undefined ? {} : { port }),
+    ...(sample === undefined ? {} : { sample }),
+  })
+  const watched = watchRuntime(session)
+  const inspector = new RuntimeInspector(runtime, checked, await loadPage())
+  try {
+    await inspector.start()
+    const { url } = inspector
+    if (output.isJson) await output.json({ url, store: runtime.storeUrl, namespace: runtime.namespace })
+    else await output.line(url)
+    output.say(`inspecting ${runtime.storeUrl}; Ctrl-C ends`)
+    if (options.open === true) openBrowser(inspector.ticketUrl(), () => output.say(`no browser could be opened: open ${url}`))
+    await Promise.race([interrupts.happened(), watched.gaveUp])
+  } finally {
+    watched.stop()
+    await inspector.close()
+  }
+}
+
+/** What is done through the page is told, whatever the level of the log. */
+function auditing(logger: Logger, say: (text: string) => void): Logger {
+  return {
+    debug: (message, fields) => logger.debug(message, fields),
+    info: (message, fields) => say(`${message} ${jsonText(fields ?? {})}`),
+    warn: (message, fields) => logger.warn(message, fields),
+    error: (message, fields) => logger.error(message, fields),
+  }
+}
+
+/** Lists of processes show arguments to everybody: the URL must be worth nothing once it was visited. */
+function openBrowser(url: string, failed: () => void): void {
+  const [program, ...before] =
+    platform() === 'darwin' ? ['open'] : platform() === 'win32' ? ['cmd', '/c', 'start', ''] : ['xdg-open']
+  const child = spawn(program as string, [...before, url], { stdio: 'ignore', detached: true })
+  child.on('error', failed)
+  child.on('exit', (code) => (code === 0 || code === null ? undefined : failed()))
+  child.unref()
+}

@@ -1,0 +1,96 @@
+/**
+ * A reader's place in a recording, and the next piece of it in bounded portions. Knows no connection.
+ *
+ * - C1 a reader is given every record behind its place, in order, or is told that it missed some and begins anew
+ * - C2 it costs its place, and while it begins one reference for each record of the beginning
+ */
+import { eventRecordsMax } from '../wire/inspector-api.ts'
+import type { TraceRecord } from '../wire/trace-record.ts'
+import type { Recorder } from './recorder.ts'
+
+/** A piece is closed by the record that takes it beyond. */
+export const pieceCharactersMax = 256 * 1024
+
+/** `<epoch>:<n>`, as the event stream gives it in its ids. */
+export interface Place {
+  readonly epoch: string
+  readonly place: number
+}
+
+export type Piece =
+  /** JSON texts of records. `place` is behind the last one; null in the beginning, which has no places. */
+  | { readonly type: 'records'; readonly lines: readonly string[]; readonly place: Place | null }
+  /** What there was has been given; what follows is new. */
+  | { readonly type: 'live'; readonly place: Place }
+  /** So many records are lost to this reader (null: nobody knows); a beginning follows. */
+  | { readonly type: 'reset'; readonly lost: number | null }
+
+export class Cursor {
+  readonly #recorder: Recorder
+  #place: number
+  /** What is left to be given of the beginning; null: all was. */
+  #beginning: { readonly records: readonly TraceRecord[]; given: number } | null = null
+  #reset: { readonly lost: number | null } | null = null
+
+  /** @param from where the reader was; null: it begins. */
+  constructor(recorder: Recorder, from: Place | null) {
+    this.#recorder = recorder
+    this.#place = recorder.end
+    if (from === null) this.#begin()
+    else if (from.epoch !== recorder.epoch || from.place > recorder.end) this.#lose(null)
+    else this.#place = from.place
+  }
+
+  /** null: there is nothing new. */
+  next(): Piece | null {
+    const { epoch, end } = this.#recorder
+    if (this.#reset === null && this.#place < this.#recorder.first) this.#lose(end - this.#place)
+    if (this.#reset !== null) {
+      const { lost } = this.#reset
+      this.#reset = null
+      this.#begin()
+      return { type: 'reset', lost }
+    }
+    if (this.#beginning !== null) return this.#nextOfBeginning(this.#beginning)
+    if (this.#place >= end) return null
+    const lines = this.#recorder.lines(this.#place, eventRecordsMax, pieceCharactersMax)
+    this.#place += lines.length
+    return { type: 'records', lines, place: { epoch, place: this.#place } }
+  }
+
+  #begin(): void {
+    this.#beginning = { records: this.#recorder.now(), given: 0 }
+    this.#place = this.#recorder.end
+  }
+
+  #lose(lost: number | null): void {
+    this.#reset = { lost }
+    this.#beginning = null
+    this.#place = this.#recorder.end
+  }
+
+  #nextOfBeginning(beginning: { readonly records: readonly TraceRecord[]; given: number }): Piece {
+    const lines: string[] = []
+    for (let characters = 0; lines.length < eventRecordsMax && characters < pieceCharactersMax; ) {
+      const record = beginning.records[beginning.given]
+      if (record === undefined) break
+      const line = JSON.stringify(record)
+      lines.push(line)
+      characters += line.length
+      beginning.given++
+    }
+    if (lines.length > 0) return { type: 'records', lines, place: null }
+    this.#beginning = null
+    return { type: 'live', place: { epoch: this.#recorder.epoch, place: this.#place } }
+  }
+}
+
+/** @returns null for what is no place. */
+export function parsePlace(text: string | null | undefined): Place | null {
+  const [, epoch, place] = /^([a-z0-9]{1,32}):(\d{1,15})$/.exec(text ?? '') ?? []
+  return epoch === undefined || place === undefined ? null : { epoch, place: Number(place) }
+}
+
+export function placeText({ epoch, place }: Place): string {
+  return `${epoch}:${place}`
+}

@@ -1,0 +1,37 @@
+/**
+ * The state for panes that read all of it: while it is small and in the past every change, while it is large and live the newest of each
+ * second or few, so that lists of thousands are not sorted sixty times a second.
+ */
+import { useRef } from 'preact/hooks'
+import type { App } from '../app.ts'
+import type { SessionState } from '../model/session-state.ts'
+
+/** With more entries and actors than this the state is large. */
+export const calmSizeMin = 3000
+export const calmPeriodMsDefault = 1000
+/** For panes that judge the record of every task: of ten thousand that takes most of a tenth of a second. */
+export const taskPeriodMs = 3000
+
+export interface Calm {
+  readonly state: SessionState
+  readonly nowMs: number
+}
+
+/** @param periodMs how long a large state is held; `nowMs` moves in whole seconds. */
+export function useCalmState(app: App, periodMs = calmPeriodMsDefault): Calm {
+  const newest: Calm = { state: app.state.value, nowMs: app.nowMs.value }
+  const isPast = app.position.value !== null
+  const held = useRef(newest)
+  held.current = calmOf(held.current, newest, isPast, periodMs)
+  return held.current
+}
+
+/** Which of the two is shown. */
+export function calmOf(held: Calm, newest: Calm, isPast: boolean, periodMs = calmPeriodMsDefault): Calm {
+  const { entries, actors } = newest.state
+  const isLarge = entries.size + actors.size > calmSizeMin
+  // Its age is negative when the shown moment went back.
+  const ageMs = newest.nowMs - held.nowMs
+  const isFresh = ageMs >= 0 && ageMs < periodMs && held.state.position <= newest.state.position
+  return isLarge && !isPast && isFresh ? held : newest
+}

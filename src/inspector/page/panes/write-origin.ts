@@ -1,0 +1,51 @@
+/**
+ * Which recorded transition asked for a version of a key: the writes of transitions are told before their commits. Pure; a guess where
+ * two of one process wrote the same value, and never one of another process.
+ */
+import { canonicalJson, type Json } from '../../../domain/json.ts'
+import { type CutValue, isCut, type TraceRecord, type TransitionRecord } from '../../../wire/trace-record.ts'
+import type { EntryVersion, PlacedTransition, RecordingReader, SessionState } from '../model/session-state.ts'
+import { searchScanMax } from './record-search.ts'
+
+/** Transitions that wrote the key and are looked at, newest first. */
+const candidatesMax = 20
+
+/** null: none is recorded, or it is further back than {@link searchScanMax} records. */
+export function originOf(
+  recording: Pick<RecordingReader, 'findBack'>,
+  state: SessionState,
+  key: string,
+  version: EntryVersion,
+): PlacedTransition | null {
+  const { entry } = version
+  const sources = new Set<string>()
+  for (const { source, about } of state.sources.values()) {
+    const isSameLife = entry.x === undefined || about.incarnation === entry.x.d[2]
+    if (about.kind === 'process' && about.workerId === entry.workerId && isSameLife) sources.add(source)
+  }
+  const { found } = recording.findBack(
+    version.position,
+    (record) => isTransition(record) && sources.has(record.source) && record.writes.some((write) => write.key === key),
+    candidatesMax,
+    searchScanMax,
+  )
+  const candidates = found.filter((placed): placed is PlacedTransition => isTransition(placed.record))
+  const wanted = entry.x?.t === 1 ? undefined : entry.value
+  return candidates.find(({ record }) => record.writes.some((write) => write.key === key && isSame(write.value, wanted))) ?? null
+}
+
+function isTransition(record: TraceRecord): record is TransitionRecord {
+  return record.type === 'transition'
+}
+
+/** Of cut values only the beginning can be compared. */
+function isSame(a: Json | CutValue | undefined, b: Json | CutValue | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  if (!isCut(a) && !isCut(b)) return canonicalJson(a) === canonicalJson(b)
+  const [textA, textB] = [textOf(a), textOf(b)]
+  return textA.startsWith(textB) || textB.startsWith(textA)
+}
+
+function textOf(value: Json | CutValue): string {
+  return isCut(value) ? value.text : JSON.stringify(value)
+}

@@ -1,0 +1,111 @@
+/**
+ * What may be told: the hook over what does not come from the own process (that redacts itself), the secrets of inspection itself, and
+ * the bound of a value. Knows no stream.
+ *
+ * - T1 a hook that throws redacts the whole value; the first time is reported
+ * - T2 the token of an announcement is not told with its entry: who reads a page could else send events where the page may not
+ */
+import type { Entry } from '../domain/entry.ts'
+import { messageOf } from '../domain/errors.ts'
+import type { Json } from '../domain/json.ts'
+import { announcementKey, announcementOf } from '../trace/beacon-keys.ts'
+import { Cutter } from '../trace/cut.ts'
+import type { Redact, RedactPlace } from '../trace/trace-source.ts'
+import { type CutValue, redactedText, type TraceRecord, valueBytesMax } from '../wire/trace-record.ts'
+
+export class Redaction {
+  readonly #redact: Redact | undefined
+  readonly #report: (message: string) => void
+  readonly #before: string
+  readonly #behind: string
+  readonly #cutter = new Cutter()
+  #hasFailed = false
+
+  constructor(namespace: string, redact: Redact | undefined, report: (message: string) => void) {
+    this.#redact = redact
+    this.#report = report
+    const [before = '', behind = ''] = announcementKey(namespace, '*').split('*')
+    this.#before = before
+    this.#behind = behind
+  }
+
+  /** The whole entry. */
+  entry(key: string, entry: Entry): Entry {
+    const isAnnouncement = key.startsWith(this.#before) && key.endsWith(this.#behind)
+    const announcement = isAnnouncement ? announcementOf(entry.value) : null
+    const value: Json = announcement === null ? entry.value : { ...announcement, token: redactedText }
+    return { ...entry, value: this.#told(value, { kind: 'entry', address: null, name: key }) }
+  }
+
+  /** As a record tells it: within its bound. */
+  cutEntry(key: string, given: Entry): Entry<Json | CutValue> {
+    const entry = this.entry(key, given)
+    const value = this.#cutter.cut(entry.value, valueBytesMax)
+    const { x } = entry
+    if (x?.f === undefined || JSON.stringify(x.f).length <= valueBytesMax) return { ...entry, value }
+    const { f: _, ...rest } = x
+    return { ...entry, value, x: rest }
+  }
+
+  /** A record of another process, which has redacted and cut it by its own rules. */
+  record(record: TraceRecord): TraceRecord {
+    if (this.#redact === undefined) return record
+    switch (record.type) {
+      case 'actor':
+        return { ...record, context: this.#told(record.context, placeOf('context', record.address, record.chartId ?? '')) }
+      case 'transition': {
+        const { address, event, actions, writes, context } = record
+        const told = {
+          ...record,
+          event: this.#event(address, event),
+          actions: actions.map((action) =>
+            action.params === undefined
+              ? action
+              : { ...action, params: this.#told(action.params, placeOf('params', address, action.type)) },
+          ),
+          writes: writes.map((write) =>
+            write.value === undefined
+              ? write
+              : { ...write, value: this.#told(write.value, placeOf('write', address, write.key)) },
+          ),
+        }
+        return context === undefined ? told : { ...told, context: this.#told(context, placeOf('context', address, '')) }
+      }
+      case 'dead-letter':
+        return { ...record, event: this.#event(record.address, record.event) }
+      case 'conflict': {
+        const { key, sides, resolved } = record
+        const place = placeOf('conflict', null, key)
+        return {
+          ...record,
+          sides: sides.map((side) => ({ ...side, value: this.#told(side.value, place) })),
+          resolved: this.#told(resolved, place),
+        }
+      }
+      default:
+        return record
+    }
+  }
+
+  #event<Event extends { readonly type: string }>(address: string, event: Event): Event {
+    const told = this.#told(event, placeOf('event', address, event.type))
+    const isEvent = typeof told === 'object' && told !== null && !Array.isArray(told)
+    // Which type it is of must be known, whatever was taken out.
+    return { ...(isEvent ? told : { redacted: told }), type: event.type } as unknown as Event
+  }
+
+  #told(value: unknown, place: RedactPlace): Json {
+    if (this.#redact === undefined) return value as Json
+    try {
+      return this.#redact(value, place)
+    } catch (thrown) {
+      if (!this.#hasFailed) this.#report(`the redaction hook threw, values are redacted whole: ${messageOf(thrown)}`)
+      this.#hasFailed = true
+      return redactedText
+    }
+  }
+}
+
+function placeOf(kind: RedactPlace['kind'], address: string | null, name: string): RedactPlace {
+  return { kind, address, name }
+}

@@ -1,0 +1,39 @@
+/** `npm start -- --inspect`, as a user sees it: a URL, a job that waits for the page, and a page that stays. */
+import { expect, test } from 'vitest'
+import type { TraceRecord } from '../../src/wire/trace-record.ts'
+import { EventClient } from '../inspector/inspector-fixture.ts'
+import { runScript } from './run-script.ts'
+
+test('the job begins when a page is there, which sees both workers, the kill and the takeover; Ctrl-C ends it well', async () => {
+  const stays = signal()
+  let watching: Promise<TraceRecord[]> | null = null
+  const { code, stdout, stderr } = await runScript('examples/main-job/main.ts', ['src/runtime', '--inspect'], (said, kill) => {
+    const url = /http:\/\/127\.0\.0\.1:\d+\/\?token=\w+/.exec(said)?.[0]
+    if (url === undefined) return
+    watching ??= watch(url, stays.given).finally(() => kill('SIGINT'))
+    if (said.includes('The inspector is still there')) stays.give()
+  })
+  expect(code, stderr).toBe(0)
+  expect(stdout).toContain('OK: equal to a plain run')
+  const records: TraceRecord[] = (await watching) ?? []
+  const processes = records.flatMap((record) => (record.type === 'source' && record.kind === 'process' ? [record.workerId] : []))
+  expect(processes).toEqual(expect.arrayContaining(['main', 'worker-a', 'worker-b']))
+}, 120_000)
+
+/** What a page is told until it has seen the end of the killed worker and what became of its tasks. */
+async function watch(url: string, stays: Promise<void>): Promise<TraceRecord[]> {
+  const { origin, searchParams } = new URL(url)
+  const page = await EventClient.open(`${origin}/api/events`, { authorization: `Bearer ${searchParams.get('token')}` })
+  await page.record(({ type }) => type === 'source.lost')
+  await page.record((record) => record.type === 'change' && JSON.stringify(record.entry.value).includes('"takeovers"'))
+  await stays
+  return page.records
+}
+
+function signal(): { readonly given: Promise<void>; give(): void } {
+  let give = (): void => {}
+  const given = new Promise<void>((resolve) => {
+    give = resolve
+  })
+  return { given, give: () => give() }
+}

@@ -1,0 +1,47 @@
+/** What a user does on the page, by what a user sees: names, labels, text. Each settles when the page shows that it has happened. */
+import type { Locator, Page } from 'playwright-core'
+
+export type PaneLabel = 'Actors' | 'Chart' | 'Sequence' | 'Log' | 'Memory' | 'Tasks' | 'Workers' | 'Locks' | 'Plots'
+
+export async function openLive(page: Page, url: string): Promise<void> {
+  await page.goto(url)
+  await page.locator('.link-state', { hasText: /^Live$/ }).waitFor()
+}
+
+export async function showPane(page: Page, label: PaneLabel): Promise<void> {
+  await page.getByRole('navigation', { name: 'Panes' }).getByRole('button', { name: label }).click()
+  await page.getByRole('main', { name: label }).waitFor()
+}
+
+/** The row of a list with this text, the first one. */
+export function row(page: Page, text: string | RegExp): Locator {
+  return page.locator('.vlist-row', { hasText: text }).first()
+}
+
+/** What stands beside the list. */
+export function about(page: Page): Locator {
+  return page.locator('.pane-side')
+}
+
+export async function filter(page: Page, text: string): Promise<void> {
+  await page.getByRole('main').locator('[data-filter]').first().fill(text)
+}
+
+export async function chooseTask(page: Page, id: string): Promise<void> {
+  await page.getByRole('main').locator('.task-id', { hasText: new RegExp(`^${id}$`) }).click()
+  await about(page).getByRole('heading', { name: id, exact: true }).waitFor()
+}
+
+/** Finds it among all keys and chooses it. */
+export async function showKey(page: Page, key: string): Promise<void> {
+  await showPane(page, 'Memory')
+  await filter(page, key)
+  await row(page, key).click()
+  await about(page).getByRole('heading', { name: key, exact: true }).waitFor()
+  await filter(page, '')
+}
+
+/** Settles when the picture is drawn. */
+export async function waitForChart(page: Page): Promise<void> {
+  await page.locator('.chart-sheet svg').waitFor()
+}

@@ -1,0 +1,177 @@
+/**
+ * A job with something of everything that the inspector shows: two worker processes on one file store and an office that submits and
+ * inspects. For tests and pictures. Waits for facts of the memory, never for time.
+ */
+import { ConflictResolvers } from '../../../src/domain/resolvers.ts'
+import { createRuntime } from '../../../src/index.ts'
+import { checkInspectorOptions, type InspectorOptions } from '../../../src/inspector/options.ts'
+import { loadPage } from '../../../src/inspector/page-assets.ts'
+import { RuntimeInspector } from '../../../src/inspector/serve-inspector.ts'
+import { silentLogger } from '../../../src/ports/logger.ts'
+import type { Runtime } from '../../../src/runtime/runtime.ts'
+import { type Child, startChild } from '../../process/children.ts'
+
+export interface PrinterArgument {
+  readonly store: string
+  readonly namespace: string
+  readonly workerId: string
+  readonly leaseMs: number
+}
+
+export type PrinterOrder =
+  | { readonly do: 'set'; readonly key: string; readonly value: unknown }
+  | { readonly do: 'get'; readonly key: string }
+  | { readonly do: 'lock'; readonly name: string; readonly waitMs: number }
+  | { readonly do: 'unlock'; readonly name: string }
+  | { readonly do: 'complete'; readonly task: string; readonly output: unknown }
+  | { readonly do: 'end' }
+
+export const namespace = 'print-shop'
+/** Short, so that a takeover is soon; long enough for a busy machine. */
+const leaseMs = 2000
+/** Both write at once until neither has seen the other's. */
+const conflictRoundsMax = 50
+
+export interface Printer {
+  readonly child: Child
+  readonly incarnation: string
+  /** Settles when it is done. Rejects with what went wrong there. */
+  order(order: PrinterOrder): Promise<void>
+  kill(): Promise<void>
+}
+
+export class PrintShop {
+  readonly office: Runtime
+  readonly #store: string
+  readonly #printers: Printer[] = []
+  #inspector: RuntimeInspector | null = null
+
+  constructor(directory: string) {
+    this.#store = `file:${directory}`
+    this.office = createRuntime({
+      store: this.#store,
+      namespace,
+      workerId: 'office',
+      logger: silentLogger,
+      conflictResolver: ConflictResolvers.mergeObjects,
+    })
+  }
+
+  async inspect(options: InspectorOptions = {}): Promise<RuntimeInspector> {
+    await this.office.ready()
+    const checked = checkInspectorOptions({ port: 0, recordAlways: true, allowActions: true, ...options })
+    const inspector = new RuntimeInspector(this.office, checked, await loadPage())
+    await inspector.start()
+    this.#inspector = inspector
+    return inspector
+  }
+
+  async start(workerId: string): Promise<Printer> {
+    const argument: PrinterArgument = { store: this.#store, namespace, workerId, leaseMs }
+    const child = startChild('../../inspector/browser/fixtures/printer.ts', argument)
+    const { ready } = (await child.hears((message) => has(message, 'ready'))) as { ready: string }
+    let orders = 0
+    const printer: Printer = {
+      child,
+      incarnation: ready,
+      async order(order) {
+        const number = ++orders
+        child.process.send({ number, order })
+        const { fault } = (await child.hears((message) => has(message, 'number', number))) as { fault: string | null }
+        if (fault !== null) throw new Error(`${workerId}: ${fault}`)
+      },
+      async kill() {
+        child.process.kill('SIGKILL')
+        await child.ended
+      },
+    }
+    this.#printers.push(printer)
+    return printer
+  }
+
+  /** Settles when the task's record passes. */
+  async task(id: string, passes: (record: TaskFacts) => boolean): Promise<void> {
+    const key = `${namespace}/tasks/${id}/record`
+    const end = new AbortController()
+    for await (const event of this.office.memory.watch(key, { signal: end.signal })) {
+      if (event.type === 'set' && passes(event.value as unknown as TaskFacts)) break
+    }
+    end.abort()
+  }
+
+  /** Two writers that had not seen each other: each adds what it knows, and nothing is lost. */
+  async conflict(a: Printer, b: Printer, key = `${namespace}/stock/paper`): Promise<void> {
+    for (let round = 1; round <= conflictRoundsMax; round++) {
+      await Promise.all([a, b].map((printer) => printer.order({ do: 'get', key })))
+      const counted = { ...((await this.office.memory.get(key)) as object | null) }
+      await Promise.all([
+        a.order({ do: 'set', key, value: { ...counted, A4: 400 + round, countedByA: round } }),
+        b.order({ do: 'set', key, value: { ...counted, A3: 120 + round, countedByB: round } }),
+      ])
+      const value = (await this.office.memory.get(key)) as { countedByA?: number; countedByB?: number }
+      // Only a merge has both; and it is written once more on top, so that the history goes on behind it.
+      if (value.countedByA !== round || value.countedByB !== round) continue
+      await b.order({ do: 'set', key, value: { ...value, A5: 60 } })
+      return
+    }
+    throw new Error(`no conflict in ${conflictRoundsMax} rounds`)
+  }
+
+  /** Something in every pane: until `cover` is in the hands of a, which can be killed then. */
+  async open(): Promise<{ readonly a: Printer; readonly b: Printer }> {
+    const { office } = this
+    const a = await this.start('press-a')
+    await office.submit({ id: 'cover', type: 'render', input: { sheets: 2, holdsAt: 'press-a' }, priority: 5 })
+    await this.task('cover', ({ status }) => status === 'processing')
+    const b = await this.start('press-b')
+    const pages = Array.from({ length: 9 }, (_, index) => `page-${index + 1}`)
+    for (const id of pages) await office.submit({ id, type: 'render', input: { sheets: 3 } })
+    await office.submit({ id: 'book', type: 'bind', dependsOn: [...pages, 'cover'] })
+    await office.submit({ id: 'review', type: 'review', input: { chapter: 7 } })
+    await office.submit({
+      id: 'mail-readers',
+      type: 'mail',
+      input: { to: 'readers', says: 'the mail server is busy' },
+      maxAttempts: 5,
+      backoff: { baseMs: 600_000, maxMs: 600_000, jitter: 0 },
+    })
+    await office.submit({
+      id: 'mail-printer',
+      type: 'mail',
+      input: { to: 'printer', says: 'no such mailbox' },
+      maxAttempts: 2,
+      backoff: { baseMs: 20, jitter: 0 },
+    })
+    for (const [index, language] of ['french', 'czech', 'welsh'].entries()) {
+      await office.submit({ id: `translate-${language}`, type: 'translate', input: { language }, priority: index })
+    }
+    await Promise.all(pages.map((id) => this.task(id, ({ status }) => status === 'completed')))
+    await this.task('mail-printer', ({ status }) => status === 'failed')
+    await this.task('mail-readers', ({ status, attempts }) => status === 'pending' && attempts === 1)
+    await this.task('review', ({ status }) => status === 'processing')
+    await b.order({ do: 'lock', name: 'cutting-table', waitMs: 0 })
+    void a.order({ do: 'lock', name: 'cutting-table', waitMs: 600_000 }).catch(() => {})
+    await office.memory.set(`${namespace}/stock/paper`, { A4: 500, A3: 100 })
+    await this.conflict(a, b)
+    await office.memory.set(`${namespace}/stock/ink`, { black: 3, cyan: 1 }, { ttlSeconds: 3600 })
+    return { a, b }
+  }
+
+  async close(): Promise<void> {
+    await this.#inspector?.close()
+    await Promise.all(this.#printers.map((printer) => printer.kill()))
+    await this.office.shutdown({ drainMs: 0 })
+  }
+}
+
+export interface TaskFacts {
+  readonly status: string
+  readonly attempts: number
+  readonly owner?: string
+  readonly takeovers?: readonly unknown[]
+}
+
+function has(message: unknown, member: string, value?: unknown): boolean {
+  if (message === null || typeof message !== 'object' || !(member in message)) return false
+  return value === undefined || (message as Readonly<Record<string, unknown>>)[member] === value
+}
