@@ -5,6 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['memory-sync:source'] } },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/global-setup.ts',
     // Real processes and real disks: a stuck one must fail by name, not hang the run.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -22,7 +22,7 @@ export interface TransitionDraft {
   readonly chartId: string | null
   /** False: it is counted, and no more. */
   readonly isTold: boolean
-  /** False: nothing came of it. */
+  /** False: its event waits again, or is a dead letter; nothing is told of this draft. */
   isTaken: boolean
   to: Json
   edges: readonly string[]

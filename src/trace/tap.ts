@@ -108,7 +108,10 @@ export class Tap {
 
   /** Begins a new stretch. A3 broken by something that XState does not tell: nothing of that may reach into it. */
   settle(): void {
-    for (const traced of this.#atWork.splice(0)) traced.draft = null
+    for (const traced of this.#atWork.splice(0)) {
+      if (traced.draft !== null) this.#lost(traced.address, traced.draft.event)
+      traced.draft = null
+    }
   }
 
   /** An XState inspection observer. */

@@ -175,7 +175,6 @@ export class TraceSession {
     switch (item.type) {
       case 'transition':
         if (item.isTaken) ring.push(maker.transition(item, stamp), maker.bytes)
-        else if (item.event.type !== 'xstate.init') this.#pushDeadLetter(item, stamp)
         break
       case 'actor': {
         const { machine } = item.actor

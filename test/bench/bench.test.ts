@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { programOf } from '../program.ts'
 import { figureByName } from './figures.ts'
 import { optionsOf, UsageError } from './options.ts'
 import { median, percentile } from './rounds.ts'
@@ -9,9 +10,16 @@ import { median, percentile } from './rounds.ts'
 const top = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
 
+/** `npm run bench`, which builds what it measures. */
 function bench(...args: string[]): Promise<{ stdout: string; stderr: string }> {
   const flags = ['--conditions=memory-sync:source', '--import', 'tsx', 'test/bench/run.ts']
   return run(process.execPath, [...flags, ...args], { cwd: top })
+}
+
+/** Measures what was built for all tests. */
+function benchBuilt(...args: string[]): Promise<{ stdout: string; stderr: string }> {
+  const { flags, file } = programOf(new URL('./run.ts', import.meta.url))
+  return run(process.execPath, [...flags, file, ...args], { cwd: top })
 }
 
 interface MeasuredRow {
@@ -29,7 +37,7 @@ interface Measured {
 describe('the benchmarks', () => {
   // What the figures are is nobody's promise here: the machine may be doing anything.
   it('measure every figure, with a verdict where there is a bar', { timeout: 180_000 }, async () => {
-    const { stdout } = await bench('--quick', '--json')
+    const { stdout } = await benchBuilt('--quick', '--json')
     const { machine, figures, failed } = JSON.parse(stdout) as Measured
     expect(failed).toEqual([])
     expect(machine).toMatchObject({ node: process.version, cpus: expect.any(Number) })

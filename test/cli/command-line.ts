@@ -1,14 +1,14 @@
 /** Runs the real command line in child processes, in a directory of its own that goes when the test file ends. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll } from 'vitest'
+import { programOf } from '../program.ts'
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+const { flags, file } = programOf(new URL('../../src/cli/main.ts', import.meta.url))
+/** What Node is to run as `memory-sync`, before the words of a command. */
+export const commandLine: readonly string[] = [...flags, file]
 /** A child that hangs is killed, so that its test fails by what it has printed and not by the runner's timeout. */
 const childMsMax = 40_000
 
@@ -55,8 +55,11 @@ export class CommandLine {
 
   start(args: readonly string[], options: StartOptions = {}): Running {
     const env = { ...process.env, MEMORY_SYNC_STORE: this.storeUrl, MEMORY_SYNC_LOG: 'warn', ...options.env }
-    const node = ['--conditions=memory-sync:source', '--import', loader, main, ...args]
-    const child = spawn(process.execPath, node, { cwd: this.directory, env, stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...commandLine, ...args], {
+      cwd: this.directory,
+      env,
+      stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
+    })
     const running = new Running(child)
     this.#running.add(running)
     void running.ended.then(() => this.#running.delete(running))

@@ -1,16 +1,13 @@
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { call } from '../stores/mcp/claude-flow/connect.ts'
-import { fixtureCommand, type Started, scratchDirectory, start } from '../stores/mcp/claude-flow/start.ts'
-import { CommandLine, type Ended } from './command-line.ts'
+import { systemClock } from '../../src/platform.ts'
+import { call, connect } from '../stores/mcp/claude-flow/connect.ts'
+import { doubleOnDisk, type Generation } from '../stores/mcp/claude-flow/on-disk.ts'
+import { fixtureCommand, scratchDirectory } from '../stores/mcp/claude-flow/start.ts'
+import { CommandLine, commandLine, type Ended } from './command-line.ts'
 
 const cli = new CommandLine()
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-const node = ['--conditions=memory-sync:source', '--import', loader]
 
 const scratch = scratchDirectory()
 const clients: { close(): Promise<void> }[] = []
@@ -19,8 +16,6 @@ afterEach(async () => {
 })
 afterAll(() => scratch.remove())
 
-type Generation = 'v2' | 'v3'
-
 interface Summary {
   readonly [member: string]: unknown
   readonly skippedValues: readonly { readonly namespace: string; readonly key: string; readonly reason: string }[]
@@ -28,18 +23,19 @@ interface Summary {
   readonly namespaces: readonly { readonly namespace: string; readonly isComplete: boolean; readonly note: string | null }[]
 }
 
-/** A claude-flow server in a directory of its own, and the URL by which others start one on it. */
+/** A claude-flow server in a directory of its own, and the URL by which others start a process on it. */
 async function source(generation: Generation, name: string) {
   const directory = `${scratch.path}/${generation}-${name}`
-  const server: Started = await start([generation, directory, '--quiet'])
-  clients.push({ close: () => server.stop() })
+  const double = doubleOnDisk(generation, directory, { clock: systemClock })
+  const client = await connect(double.server)
+  clients.push(client, double)
   const { args } = fixtureCommand([generation, directory, '--quiet'])
-  const words = [process.execPath, ...args.map((arg) => (arg === 'tsx' ? loader : arg))].map((word) => `'${word}'`)
+  const words = [process.execPath, ...args].map((word) => `'${word}'`)
   const store = (namespace: string, key: string, value: string) =>
     generation === 'v2'
-      ? call(server.client, 'memory_usage', { action: 'store', namespace, key, value })
-      : call(server.client, 'memory_store', { namespace, key, value, upsert: true })
-  return { from: `mcp+stdio:${words.join(' ')}`, store, client: server.client }
+      ? call(client, 'memory_usage', { action: 'store', namespace, key, value })
+      : call(client, 'memory_store', { namespace, key, value, upsert: true })
+  return { from: `mcp+stdio:${words.join(' ')}`, store }
 }
 
 function run(store: string, from: string, ...args: string[]): Promise<Ended> {
@@ -54,7 +50,7 @@ function summary({ stdout, stderr }: Ended): Summary {
 /** A client of `serve` on that store. */
 async function served(store: string): Promise<Client> {
   const client = new Client({ name: 'claude', version: '1' })
-  const args = [...node, main, 'serve', '--store', `file:${cli.path(store)}`]
+  const args = [...commandLine, 'serve', '--store', `file:${cli.path(store)}`]
   await client.connect(new StdioClientTransport({ command: process.execPath, args, cwd: cli.directory, stderr: 'ignore' }))
   clients.push(client)
   return client
@@ -250,7 +246,7 @@ describe('an import from memory-sync', () => {
     await call(origin, 'memory_store', { key: 'tagged', value: { x: 1 }, tags: ['red'] })
     await call(origin, 'memory_usage', { action: 'store', key: 'deleted', value: 'x' })
     await call(origin, 'memory_usage', { action: 'delete', key: 'deleted' })
-    const words = [process.execPath, ...node, main, 'serve', '--store', `file:${cli.path('origin')}`].map((word) => `'${word}'`)
+    const words = [process.execPath, ...commandLine, 'serve', '--store', `file:${cli.path('origin')}`].map((word) => `'${word}'`)
     const from = `mcp+stdio:${words.join(' ')}`
     const ended = await run('copy', from)
     expect(summary(ended)).toMatchObject({ server: 'ours', imported: 3, gone: 1, skipped: 0, complete: true })

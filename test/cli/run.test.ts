@@ -1,26 +1,26 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { CommandLine, jsonLines } from './command-line.ts'
 
 const cli = new CommandLine()
 cli.write(
-  'handlers.ts',
+  'handlers.mjs',
   `import { existsSync, watch, writeFileSync } from 'node:fs'
-  interface Task { id: string; input: unknown; attempt: number; signal: AbortSignal }
-  const aborted = (signal: AbortSignal): Promise<never> =>
+  const aborted = (signal) =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
   export const capacity = 4
   export const handlers = {
-    double: (task: Task) => Number(task.input) * 2,
+    double: (task) => Number(task.input) * 2,
     bad: () => { throw new Error('boom\\n\\u001b[31m') },
-    mark: (task: Task) => writeFileSync(String(task.input), 'ran'),
-    untilFile: (task: Task) => new Promise((resolve) => {
+    mark: (task) => writeFileSync(String(task.input), 'ran'),
+    untilFile: (task) => new Promise((resolve) => {
       const look = () => { if (existsSync(String(task.input))) resolve('saw it') }
       watch('.', look)
       look()
       console.error('started')
     }),
-    hang: (task: Task) => { console.error('started'); return aborted(task.signal) },
+    hang: (task) => { console.error('started'); return aborted(task.signal) },
   }`,
 )
 const lines = (...tasks: object[]): string => tasks.map((task) => JSON.stringify(task)).join('\n')
@@ -35,7 +35,7 @@ describe('run with tasks', () => {
       { id: 'never', type: 'double', dependsOn: ['b'] },
     )
     cli.write('tasks.jsonl', `${tasks}\n\n`)
-    const { code, stdout, stderr } = await cli.run(['run', 'handlers.ts', '--tasks', 'tasks.jsonl', '--json'])
+    const { code, stdout, stderr } = await cli.run(['run', 'handlers.mjs', '--tasks', 'tasks.jsonl', '--json'])
     expect(code).toBe(1)
     const ends = jsonLines(stdout)
     expect(ends).toHaveLength(4)
@@ -52,7 +52,7 @@ describe('run with tasks', () => {
 
   it('does not run again what the store knows by its id, and says so', async () => {
     const stdin = lines({ id: 'once', type: 'double', input: 1 })
-    const args = ['run', 'handlers.ts', '--tasks', '-', '--workers', '2', '--capacity', '1']
+    const args = ['run', 'handlers.mjs', '--tasks', '-', '--workers', '2', '--capacity', '1']
     expect(await cli.run(args, { stdin })).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^once +completed +double +2$/m),
@@ -66,7 +66,7 @@ describe('run with tasks', () => {
   })
 
   it('lets no text of a task steer the terminal', async () => {
-    const { stdout } = await cli.run(['run', 'handlers.ts', '--tasks', '-'], { stdin: lines({ type: 'bad', maxAttempts: 1 }) })
+    const { stdout } = await cli.run(['run', 'handlers.mjs', '--tasks', '-'], { stdin: lines({ type: 'bad', maxAttempts: 1 }) })
     expect(stdout).toContain('boom\\n\\u001b[31m')
     expect(stdout).not.toContain('\u001b')
   })
@@ -74,7 +74,7 @@ describe('run with tasks', () => {
   it('submits nothing when a line is bad, and names it', async () => {
     const store = url('untouched')
     const stdin = `${lines({ type: 'mark', input: 'marked' })}\n\n{"type":"double","inptu":1}\n`
-    const { code, stdout, stderr } = await cli.run(['run', 'handlers.ts', '--tasks', '-', '--store', store, '--json'], { stdin })
+    const { code, stdout, stderr } = await cli.run(['run', 'handlers.mjs', '--tasks', '-', '--store', store, '--json'], { stdin })
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(JSON.parse(stderr)).toEqual({
       error: {
@@ -91,15 +91,37 @@ describe('run with tasks', () => {
     ['a module that is not there', ['gone.ts'], /there is no module ".*gone\.ts"/],
     [
       'a file of tasks that is not there',
-      ['handlers.ts', '--tasks', 'gone.jsonl'],
+      ['handlers.mjs', '--tasks', 'gone.jsonl'],
       /the tasks in "gone.jsonl" cannot be read: ENOENT/,
     ],
   ])('refuses %s', async (_, args, reason) => {
     expect(await cli.run(['run', ...args])).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(reason) })
   })
 
+  // Node 22.18 needs none.
+  it.skipIf(Reflect.get(process.features, 'typescript'))(
+    'takes handlers in TypeScript where their project has tsx, and asks for it elsewhere',
+    async () => {
+      const source = 'interface Task { readonly input: number }\nexport const handlers = { half: (task: Task) => task.input / 2 }'
+      for (const project of ['with', 'without']) mkdirSync(cli.path(`${project}/node_modules`), { recursive: true })
+      symlinkSync(fileURLToPath(new URL('../../node_modules/tsx', import.meta.url)), cli.path('with/node_modules/tsx'), 'dir')
+      const run = (project: string) => {
+        cli.write(`${project}/handlers.ts`, source)
+        const args = ['run', `${project}/handlers.ts`, '--tasks', '-', '--json', '--store', 'memory:']
+        return cli.run(args, { stdin: lines({ id: 'h', type: 'half', input: 4 }) })
+      }
+      const [loaded, refused] = await Promise.all([run('with'), run('without')])
+      expect({ ...loaded, stdout: jsonLines(loaded.stdout) }).toMatchObject({ code: 0, stdout: [{ id: 'h', output: 2 }] })
+      expect(refused).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/this Node cannot load .*npm install --save-dev tsx/),
+      })
+    },
+  )
+
   it('works on a private store, too', async () => {
-    const { code, stdout } = await cli.run(['run', 'handlers.ts', '--tasks', '-', '--json', '--store', 'memory:'], {
+    const { code, stdout } = await cli.run(['run', 'handlers.mjs', '--tasks', '-', '--json', '--store', 'memory:'], {
       stdin: lines({ id: 'p', type: 'double', input: 4 }),
     })
     expect({ code, ends: jsonLines(stdout) }).toMatchObject({ code: 0, ends: [{ id: 'p', output: 8 }] })
@@ -110,7 +132,7 @@ describe('run and Ctrl-C', () => {
   it('drains: what runs may end, what waits stays in the queue', async () => {
     const store = ['--store', url('drain')]
     const stdin = lines({ id: 'runs', type: 'untilFile', input: 'go' }, { id: 'waits', type: 'double', input: 1 })
-    const run = cli.start(['run', 'handlers.ts', '--tasks', '-', '--capacity', '1', '--json', ...store], { stdin })
+    const run = cli.start(['run', 'handlers.mjs', '--tasks', '-', '--capacity', '1', '--json', ...store], { stdin })
     await run.says(/^started$/m)
     run.kill('SIGINT')
     await run.says(/draining: 1 running task has 30 s to end/)
@@ -125,7 +147,7 @@ describe('run and Ctrl-C', () => {
   it('gives back what does not end in time, its attempt not counted', async () => {
     const store = ['--store', url('hand-back')]
     const stdin = lines({ id: 'h', type: 'hang', maxAttempts: 1 })
-    const run = cli.start(['run', 'handlers.ts', '--tasks', '-', '--drain-ms', '0', ...store], { stdin })
+    const run = cli.start(['run', 'handlers.mjs', '--tasks', '-', '--drain-ms', '0', ...store], { stdin })
     await run.says(/^started$/m)
     run.kill('SIGTERM')
     expect((await run.ended).code).toBe(130)
@@ -136,7 +158,7 @@ describe('run and Ctrl-C', () => {
 
   it('exits at once the second time', async () => {
     const store = ['--store', url('twice')]
-    const run = cli.start(['run', 'handlers.ts', '--tasks', '-', ...store], { stdin: lines({ id: 'h', type: 'hang' }) })
+    const run = cli.start(['run', 'handlers.mjs', '--tasks', '-', ...store], { stdin: lines({ id: 'h', type: 'hang' }) })
     await run.says(/^started$/m)
     run.kill('SIGINT')
     await run.says(/Ctrl-C again exits at once/)
@@ -147,7 +169,7 @@ describe('run and Ctrl-C', () => {
 
   it('is a worker without tasks, seen by others, which ends with 0', async () => {
     const store = ['--store', url('worker')]
-    const run = cli.start(['run', 'handlers.ts', '--workers', '2', ...store])
+    const run = cli.start(['run', 'handlers.mjs', '--workers', '2', ...store])
     await run.says(/working on double, bad, mark, untilFile, hang from file:.*Ctrl-C drains/)
     const watch = cli.start(['watch', 'task-sentinel/workers/*/status', '--json', ...store, '--count', '2'])
     await watch.ended

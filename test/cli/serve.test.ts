@@ -1,11 +1,10 @@
 import { openSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterEach, describe, expect, it } from 'vitest'
-import { CommandLine, jsonLines, type Running } from './command-line.ts'
+import { CommandLine, commandLine, jsonLines, type Running } from './command-line.ts'
 
 const cli = new CommandLine()
 const token = 'a-token-of-24-characters'
@@ -47,9 +46,7 @@ describe('serve by stdio', () => {
   it('serves the client that started it, on a store that others see', async () => {
     const audit = cli.path('audit.jsonl')
     const client = new Client({ name: 'claude', version: '1' })
-    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-    const args = ['--conditions=memory-sync:source', '--import', loader, main, 'serve', '--store', cli.storeUrl, '--audit', audit]
+    const args = [...commandLine, 'serve', '--store', cli.storeUrl, '--audit', audit]
     await client.connect(new StdioClientTransport({ command: process.execPath, args, cwd: cli.directory, stderr: 'ignore' }))
     clients.push(client)
     await client.callTool({

@@ -1,4 +1,4 @@
-/** Every block of code in `docs/operating.md`, run as it stands there by a program that has this package installed. */
+/** Every block of code in `docs/operating.md`, compiled as it stands there and run by a program that has this package installed. */
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { buildDirectory } from '../program.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -39,18 +40,29 @@ function blocksOf(markdown: string): Block[] {
 }
 
 let directory = ''
-const fileOf = (index: number): string => join(directory, `block-${index}.ts`)
 
+/** A program with its sources, checked against this package's, and what they are compiled to, run with what this package is built into. */
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'memory-sync-operating-'))
-  mkdirSync(join(directory, 'node_modules'))
-  symlinkSync(root, join(directory, 'node_modules/memory-sync'), 'dir')
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
-  const compilerOptions = { typeRoots: [join(root, 'node_modules/@types')], noUnusedLocals: true }
+  install(root, directory)
+  install(buildDirectory(), join(directory, 'built'))
+  const compilerOptions = {
+    typeRoots: [join(root, 'node_modules/@types')],
+    noUnusedLocals: true,
+    noEmit: false,
+    rootDir: directory,
+    outDir: join(directory, 'built'),
+  }
   const config = { extends: join(root, 'tsconfig.json'), compilerOptions, include: ['*.ts'], exclude: [] }
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(config))
-  for (const [index, { source }] of blocks.entries()) writeFileSync(fileOf(index), source)
+  for (const [index, { source }] of blocks.entries()) writeFileSync(join(directory, `block-${index}.ts`), source)
 })
+
+function install(memorySync: string, project: string): void {
+  mkdirSync(join(project, 'node_modules'), { recursive: true })
+  symlinkSync(memorySync, join(project, 'node_modules/memory-sync'), 'dir')
+}
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
@@ -59,15 +71,15 @@ test('there are blocks, and each checks itself', () => {
   for (const { name, source } of blocks) expect(source, name).toMatch(/\bassert/)
 })
 
-test('all of them have the types they should', async () => {
+test('all of them compile, with the types they should have', async () => {
   const compiler = join(root, 'node_modules/typescript/bin/tsc')
   const checked = run(process.execPath, [compiler, '-p', directory], { timeout: timeoutMs })
   await checked.catch((failure: { stdout: string }) => expect.fail(failure.stdout))
 })
 
 test.each(blocks.map(({ name }, index) => [name, index] as const))('%s: holds', async (_, index) => {
-  const args = ['--conditions=memory-sync:source', '--import', 'tsx', fileOf(index)]
   const env = { ...process.env, MEMORY_SYNC_STORE: 'memory:' }
-  const { stderr } = await run(process.execPath, args, { cwd: root, env, timeout: timeoutMs })
+  const file = join(directory, 'built', `block-${index}.js`)
+  const { stderr } = await run(process.execPath, [file], { cwd: root, env, timeout: timeoutMs })
   expect(stderr).toBe('')
 })

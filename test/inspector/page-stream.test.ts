@@ -47,10 +47,20 @@ function open(place: number | null = null, limits = { recordsMax: 1000, bytesMax
   const recorder = new Recorder('e', limits)
   recorder.append([teller.about(), teller.actor('task/1')])
   const output = new Connection()
+  const { onAppend } = recorder
+  let listeners = 0
+  recorder.onAppend = (listener) => {
+    const forget = onAppend.call(recorder, listener)
+    listeners++
+    return () => {
+      listeners--
+      return forget()
+    }
+  }
   let ends = 0
   const cursor = new Cursor(recorder, place === null ? null : { epoch: 'e', place })
   const stream = new PageStream({ clock, recorder, cursor, output, onEnd: () => ends++ })
-  return { clock, teller, recorder, output, stream, ends: () => ends }
+  return { clock, teller, recorder, output, stream, ends: () => ends, listeners: () => listeners }
 }
 
 /** Streams tell what happened in a turn of their own. */
@@ -102,9 +112,10 @@ it('a page that reads nothing for too long is disconnected, and nothing is left 
 })
 
 it('the end of the connection is the end of the stream', async () => {
-  const { clock, output, ends } = open()
+  const { clock, output, ends, listeners } = open()
+  expect(listeners()).toBe(1)
   output.destroy(new Error('reset by peer'))
   await settled()
-  expect(ends()).toBe(1)
+  expect({ ends: ends(), listeners: listeners() }).toEqual({ ends: 1, listeners: 0 })
   expect(clock.pending).toBe(0)
 })

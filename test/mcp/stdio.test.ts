@@ -5,6 +5,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterEach, describe, expect, it } from 'vitest'
 import { messageBytesMax, serveStdio } from '../../src/mcp/stdio.ts'
+import { programOf } from '../program.ts'
 import { MemoryFixture } from './memory-fixture.ts'
 
 const fixture = new MemoryFixture()
@@ -14,8 +15,8 @@ afterEach(async () => {
   await fixture.end()
 })
 
-const program = new URL('./fixtures/stdio-server.ts', import.meta.url).pathname
-const command = ['--conditions=memory-sync:source', '--import', 'tsx', program]
+const { flags, file } = programOf(new URL('./fixtures/stdio-server.ts', import.meta.url))
+const command = [...flags, file]
 
 const initialize = {
   jsonrpc: '2.0',

@@ -1,11 +1,12 @@
-/** Real child processes that run the sources, for tests in which something is really killed. */
+/** Real child processes, for tests in which something is really killed. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { programOf } from '../program.ts'
 
-const fixtures = new URL('./fixtures/', import.meta.url).pathname
+const fixtures = new URL('./fixtures/', import.meta.url)
 
 export interface Child {
   readonly process: ChildProcess
@@ -18,8 +19,9 @@ export interface Child {
 }
 
 export function startChild(fixture: string, argument: unknown): Child {
-  const child = fork(join(fixtures, fixture), [JSON.stringify(argument)], {
-    execArgv: ['--conditions=memory-sync:source', '--import', 'tsx'],
+  const { flags, file } = programOf(new URL(fixture, fixtures))
+  const child = fork(file, [JSON.stringify(argument)], {
+    execArgv: [...flags],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const told: unknown[] = []

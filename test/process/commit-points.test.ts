@@ -4,7 +4,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createRuntime, type Json } from 'memory-sync'
 import { expect, test } from 'vitest'
+import { programOf } from '../program.ts'
 import { withDirectory } from './children.ts'
+
+const { flags, file: fixture } = programOf(new URL('./fixtures/scenario.ts', import.meta.url))
 
 type Ack = { set?: string; value?: Json; submit?: string; cancel?: string; result?: string; commits?: number }
 
@@ -12,9 +15,8 @@ type Ack = { set?: string; value?: Json; submit?: string; cancel?: string; resul
 async function run(directory: string, killAt: number, when: 'before' | 'after'): Promise<{ acks: Ack[]; wasKilled: boolean }> {
   const path = join(dirname(directory), 'acks')
   const file = openSync(path, 'a')
-  const fixture = new URL('./fixtures/scenario.ts', import.meta.url).pathname
   const argument = JSON.stringify({ directory, killAt, when, acksFile: 3 })
-  const child = spawn(process.execPath, ['--conditions=memory-sync:source', '--import', 'tsx', fixture, argument], {
+  const child = spawn(process.execPath, [...flags, fixture, argument], {
     stdio: ['ignore', 'inherit', 'inherit', file],
   })
   const [code, signal] = await once(child, 'exit')

@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Stored } from '../../src/ports/store.ts'
+import { programOf } from '../program.ts'
 
 /** Callbacks between two in which this process is busy for a while, so that much happens within one poll. */
 const pauseEvery = 16
@@ -81,7 +82,6 @@ function pause(): void {
 }
 
 function startWriter(url: string, key: string): ChildProcess {
-  const fixture = new URL('./fixtures/never-stale-writer.ts', import.meta.url).pathname
-  const args = ['--conditions=memory-sync:source', '--import', 'tsx', fixture, JSON.stringify({ url, key })]
-  return spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const { flags, file } = programOf(new URL('./fixtures/never-stale-writer.ts', import.meta.url))
+  return spawn(process.execPath, [...flags, file, JSON.stringify({ url, key })], { stdio: ['pipe', 'pipe', 'inherit'] })
 }

@@ -1,9 +1,9 @@
 /** The end of a runtime: what it waits for, what it gives back, what it leaves. */
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { Unit } from '../../src/ports/store.ts'
 import { abortGraceMs, drainMsDefault } from '../../src/runtime/runtime.ts'
+import { programOf } from '../program.ts'
 import { gate, hangs, type Member, type MemberOptions, wait, world } from './harness.ts'
 
 function one(options: MemberOptions = {}) {
@@ -369,8 +369,8 @@ describe('draining a worker', () => {
 })
 
 test('a process with a runtime ends by itself after the shutdown, and stays until then', async () => {
-  const script = fileURLToPath(new URL('./exits.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--conditions=memory-sync:source', '--import', 'tsx', script], {
+  const { flags, file } = programOf(new URL('./exits.ts', import.meta.url))
+  const child = spawn(process.execPath, [...flags, file], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let [out, err] = ['', '']

@@ -4,11 +4,10 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { programOf } from '../program.ts'
 import type { PeerAnswer, PeerRequest } from './fixtures/peer.ts'
 
-const script = fileURLToPath(new URL('./fixtures/peer.ts', import.meta.url))
-const root = fileURLToPath(new URL('../../', import.meta.url))
+const { flags, file } = programOf(new URL('./fixtures/peer.ts', import.meta.url))
 
 export class Peer {
   readonly process: ChildProcess
@@ -18,9 +17,8 @@ export class Peer {
   #waiting: (() => void)[] = []
 
   private constructor(directory: string) {
-    this.process = fork(script, [directory], {
-      cwd: root,
-      execArgv: ['--conditions=memory-sync:source', '--import', 'tsx'],
+    this.process = fork(file, [directory], {
+      execArgv: [...flags],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.process.on('message', (answer: PeerAnswer) => {

@@ -91,6 +91,16 @@ describe('a value that may leave', () => {
     expect(new Cutter().cutEvent(Object.setPrototypeOf({ type: 'a' }, hostile), 100)).toMatchObject({ type: 'a' })
   })
 
+  test('is not looked at further than there is room for', () => {
+    let looks = 0
+    const item = { toJSON: () => `item ${++looks}` }
+    new Cutter().cut(Array(100_000).fill(item), 1000)
+    expect(looks).toBeLessThan(200)
+    looks = 0
+    new Cutter().cut(Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`m${index}`, item])), 1000)
+    expect(looks).toBeLessThan(200)
+  })
+
   test('counts what it let pass, about as JSON text', () => {
     const value = { id: 'abc', list: [1, 2, 3], text: 'é'.repeat(200), inner: { flag: true, none: null } }
     const cutter = new Cutter()

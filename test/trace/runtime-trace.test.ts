@@ -1,6 +1,6 @@
 /** Watching a process: what it costs when nobody does, what each watcher is told, and what it never is. */
 import { describe, expect, test } from 'vitest'
-import type { InspectionEvent } from 'xstate'
+import { type InspectionEvent, setup } from 'xstate'
 import { MemorySyncError } from '../../src/domain/errors.ts'
 import type { Json } from '../../src/domain/json.ts'
 import { ConflictResolvers } from '../../src/domain/resolvers.ts'
@@ -207,6 +207,41 @@ describe('a watcher', () => {
     expect(working.watch({ after: 10_000 }).read()[0]).toMatchObject({ type: 'gap' })
   })
 
+  test.each([
+    ['is told what lived before it, and then the transition', false],
+    ['waits for its end, when others watch already, and is told what lives then', true],
+  ])('that begins in the middle of a transition %s', async (_, isWatched) => {
+    const system = tracedSystem()
+    let watcher: ReturnType<typeof system.watch> | undefined
+    let atOnce: readonly TraceRecord[] = []
+    const logic = setup({
+      actions: {
+        look() {
+          watcher = system.watch()
+          atOnce = watcher.watch.read(3)
+        },
+      },
+    }).createMachine({
+      id: 'looker',
+      initial: 'before',
+      states: { before: { on: { look: { target: 'after', actions: 'look' } } }, after: {} },
+    })
+    system.supervisor.start({ address: 'a', logic })
+    if (isWatched) system.watch().read()
+    system.supervisor.tell('a', { type: 'look' })
+    expect(atOnce).toHaveLength(isWatched ? 0 : 3)
+    await system.clock.settle()
+    expect(watcher?.wakes).toBe(isWatched ? 1 : 0)
+    const records = [...atOnce, ...(watcher?.read() ?? [])]
+    expectGapless(records)
+    expect(records.filter(({ type }) => type !== 'metrics')).toMatchObject([
+      { type: 'source' },
+      { type: 'chart' },
+      { type: 'actor', address: 'a', state: isWatched ? 'after' : 'before' },
+      ...(isWatched ? [] : [{ type: 'transition', from: 'before', to: 'after' }]),
+    ])
+  })
+
   test('that is behind is told how many records it missed, and what lives now', () => {
     const system = tracedSystem({ limits: { recordsMax: 10 } })
     const { supervisor } = system
@@ -319,6 +354,21 @@ describe('sampling', () => {
       }
     }
     expect(count).toBeGreaterThan(50)
+  })
+
+  test('tells a context once: an event that changed nothing comes without it, also behind some that were left out', () => {
+    const system = tracedSystem()
+    system.supervisor.start({ address: 'a', logic: echoLogic })
+    const some = system.watch({ sample: 0 })
+    some.read()
+    system.supervisor.tell('a', { type: 'ping' })
+    expect(some.read()).toEqual([])
+    const all = system.watch()
+    all.read()
+    // Not in the part that was told: it comes with the next event, whatever that is.
+    system.supervisor.tell('a', { type: 'nothing' })
+    system.supervisor.tell('a', { type: 'nothing' })
+    expect(some.readOf('transition').map(({ context }) => context)).toEqual([{ count: 1 }, undefined])
   })
 
   test('never leaves out starts and ends; all who watch are told what the most curious wants', () => {

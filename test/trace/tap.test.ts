@@ -168,6 +168,23 @@ describe('the tap', () => {
     ])
   })
 
+  test('tells of an actor that is stopped while it is at work: what it was at work on, and what it never came to', () => {
+    const system = tracedSystem()
+    const logic = relay((address, event) => {
+      system.supervisor.tell('a', { type: 'pass' })
+      if (event.type === 'stop') system.supervisor.stop(address)
+    })
+    system.supervisor.start({ address: 'a', logic })
+    const watching = system.watch()
+    watching.read()
+    system.supervisor.tell('a', { type: 'pass', to: 'a', next: { type: 'stop' } } as { type: string })
+    expect(watching.read()).toMatchObject([
+      { type: 'transition', address: 'a', event: { type: 'pass', to: 'a' }, status: 'active' },
+      { type: 'dead-letter', address: 'a', event: { type: 'pass' } },
+      { type: 'actor.ended', address: 'a', how: 'stopped' },
+    ])
+  })
+
   test('tells what was sent by an actor that ends as sent by it', () => {
     const system = relays('b')
     system.supervisor.start({ address: 'a', logic: system.logic, onEnd: () => system.supervisor.tell('b', { type: 'pass' }) })

@@ -1,14 +1,14 @@
 /** What a user does on the page, by what a user sees: names, labels, text. Each settles when the page shows that it has happened. */
 import type { Locator, Page } from 'playwright-core'
 
-export type PaneLabel = 'Actors' | 'Chart' | 'Sequence' | 'Log' | 'Memory' | 'Tasks' | 'Workers' | 'Locks' | 'Plots'
+export const panes = ['Actors', 'Chart', 'Sequence', 'Log', 'Memory', 'Tasks', 'Workers', 'Locks', 'Plots'] as const
 
 export async function openLive(page: Page, url: string): Promise<void> {
   await page.goto(url)
   await page.locator('.link-state', { hasText: /^Live$/ }).waitFor()
 }
 
-export async function showPane(page: Page, label: PaneLabel): Promise<void> {
+export async function showPane(page: Page, label: (typeof panes)[number]): Promise<void> {
   await page.getByRole('navigation', { name: 'Panes' }).getByRole('button', { name: label }).click()
   await page.getByRole('main', { name: label }).waitFor()
 }
@@ -44,4 +44,17 @@ export async function showKey(page: Page, key: string): Promise<void> {
 /** Settles when the picture is drawn. */
 export async function waitForChart(page: Page): Promise<void> {
   await page.locator('.chart-sheet svg').waitFor()
+}
+
+export function textOf(page: Page, selector: string): Promise<string> {
+  return page.locator(selector).first().innerText()
+}
+
+/** The texts of what can be seen of a list, from the top. */
+export async function rowsOf(page: Page, selector: string): Promise<string[]> {
+  const rows = await page.locator(selector).all()
+  const placed = await Promise.all(
+    rows.map(async (each) => ({ text: await each.innerText(), y: (await each.boundingBox())?.y ?? 0 })),
+  )
+  return placed.sort((one, other) => one.y - other.y).map(({ text }) => text)
 }

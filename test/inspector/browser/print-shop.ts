@@ -16,6 +16,8 @@ export interface PrinterArgument {
   readonly namespace: string
   readonly workerId: string
   readonly leaseMs: number
+  /** Whether people can do tasks there. */
+  readonly hasDesk: boolean
 }
 
 export type PrinterOrder =
@@ -44,7 +46,8 @@ export class PrintShop {
   readonly office: Runtime
   readonly #store: string
   readonly #printers: Printer[] = []
-  #inspector: RuntimeInspector | null = null
+  /** All that were started, the newest last. */
+  readonly #inspectors: RuntimeInspector[] = []
 
   constructor(directory: string) {
     this.#store = `file:${directory}`
@@ -57,17 +60,26 @@ export class PrintShop {
     })
   }
 
+  /** The newest that was started. */
+  get inspector(): RuntimeInspector {
+    const newest = this.#inspectors.at(-1)
+    if (newest === undefined) throw new Error('nobody inspects')
+    return newest
+  }
+
   async inspect(options: InspectorOptions = {}): Promise<RuntimeInspector> {
     await this.office.ready()
     const checked = checkInspectorOptions({ port: 0, recordAlways: true, allowActions: true, ...options })
     const inspector = new RuntimeInspector(this.office, checked, await loadPage())
     await inspector.start()
-    this.#inspector = inspector
+    this.#inspectors.push(inspector)
     return inspector
   }
 
+  /** Settles when the process is ready and, if there is an inspector, heard by it. */
   async start(workerId: string): Promise<Printer> {
-    const argument: PrinterArgument = { store: this.#store, namespace, workerId, leaseMs }
+    const hasDesk = workerId === 'press-b'
+    const argument: PrinterArgument = { store: this.#store, namespace, workerId, leaseMs, hasDesk }
     const child = startChild('../../inspector/browser/fixtures/printer.ts', argument)
     const { ready } = (await child.hears((message) => has(message, 'ready'))) as { ready: string }
     let orders = 0
@@ -86,7 +98,24 @@ export class PrintShop {
       },
     }
     this.#printers.push(printer)
+    await this.#hearsOf(ready)
     return printer
+  }
+
+  /** Settles when the inspector is told what happens in that process: what happens before is only seen in memory. */
+  #hearsOf(incarnation: string): Promise<void> {
+    const recorder = this.#inspectors.at(-1)?.session.recorder
+    if (recorder === undefined || recorder === null) return Promise.resolve()
+    const isHeard = (): boolean => recorder.now().some((record) => record.type === 'source' && record.source === incarnation)
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!isHeard()) return
+        stop()
+        resolve()
+      }
+      const stop = recorder.onAppend(look)
+      look()
+    })
   }
 
   /** Settles when the task's record passes. */
@@ -105,12 +134,12 @@ export class PrintShop {
       await Promise.all([a, b].map((printer) => printer.order({ do: 'get', key })))
       const counted = { ...((await this.office.memory.get(key)) as object | null) }
       await Promise.all([
-        a.order({ do: 'set', key, value: { ...counted, A4: 400 + round, countedByA: round } }),
-        b.order({ do: 'set', key, value: { ...counted, A3: 120 + round, countedByB: round } }),
+        a.order({ do: 'set', key, value: { ...counted, takenByA: 40 + round } }),
+        b.order({ do: 'set', key, value: { ...counted, takenByB: 20 + round } }),
       ])
-      const value = (await this.office.memory.get(key)) as { countedByA?: number; countedByB?: number }
+      const value = (await this.office.memory.get(key)) as { takenByA?: number; takenByB?: number }
       // Only a merge has both; and it is written once more on top, so that the history goes on behind it.
-      if (value.countedByA !== round || value.countedByB !== round) continue
+      if (value.takenByA !== 40 + round || value.takenByB !== 20 + round) continue
       await b.order({ do: 'set', key, value: { ...value, A5: 60 } })
       return
     }
@@ -158,7 +187,7 @@ export class PrintShop {
   }
 
   async close(): Promise<void> {
-    await this.#inspector?.close()
+    await Promise.all(this.#inspectors.map((inspector) => inspector.close()))
     await Promise.all(this.#printers.map((printer) => printer.kill()))
     await this.office.shutdown({ drainMs: 0 })
   }

@@ -4,7 +4,7 @@ import { claimed, type TaskRecord, takenOver } from '../../../src/domain/task-re
 import { emptySession } from '../../../src/inspector/page/model/fold.ts'
 import type { TaskRow } from '../../../src/inspector/page/model/selectors.ts'
 import type { SessionState } from '../../../src/inspector/page/model/session-state.ts'
-import { calmOf, calmSizeMin } from '../../../src/inspector/page/panes/calm-state.ts'
+import { calmOf, calmSizeMin, isDue, pacedRecordsMin, pacePeriodMs } from '../../../src/inspector/page/panes/calm-state.ts'
 import { heartbeatTone } from '../../../src/inspector/page/panes/heartbeat-tone.ts'
 import { reasonOf, takeoverTexts } from '../../../src/inspector/page/panes/task-reason.ts'
 import { rowsWithWords } from '../../../src/inspector/page/panes/words.ts'
@@ -167,5 +167,23 @@ describe('the state of calm panes', () => {
     expect(calmOf(held, earlier, false)).toBe(earlier)
     const back = at(calmSizeMin + 1, 9, -5000)
     expect(calmOf(held, back, false)).toBe(back)
+  })
+})
+
+describe('rows that follow what comes', () => {
+  const drawn = (position: number, drawnMs: number) => ({ state: { ...emptySession(), position }, drawnMs })
+
+  it('are drawn at once while a reader can follow', () => {
+    expect(isDue(drawn(100, 0), drawn(100 + pacedRecordsMin, 16))).toBe(true)
+  })
+
+  it('are drawn twice a second when records come faster', () => {
+    const many = 100 + pacedRecordsMin + 1
+    expect(isDue(drawn(100, 0), drawn(many, 16))).toBe(false)
+    expect(isDue(drawn(100, 0), drawn(many, pacePeriodMs))).toBe(true)
+  })
+
+  it('are drawn at once when another session was opened', () => {
+    expect(isDue(drawn(5000, 0), drawn(3, 16))).toBe(true)
   })
 })

@@ -4,6 +4,7 @@
  */
 import { useRef } from 'preact/hooks'
 import type { App } from '../app.ts'
+import { browser } from '../browser.ts'
 import type { SessionState } from '../model/session-state.ts'
 
 /** With more entries and actors than this the state is large. */
@@ -34,4 +35,35 @@ export function calmOf(held: Calm, newest: Calm, isPast: boolean, periodMs = cal
   const ageMs = newest.nowMs - held.nowMs
   const isFresh = ageMs >= 0 && ageMs < periodMs && held.state.position <= newest.state.position
   return isLarge && !isPast && isFresh ? held : newest
+}
+
+/** More new records than this between two drawings are more than anybody reads: the next drawing waits for {@link pacePeriodMs}. */
+export const pacedRecordsMin = 10
+export const pacePeriodMs = 500
+
+/**
+ * The state for panes that show single records as they come: every change, unless they come so fast that the rows could only flicker;
+ * then twice a second.
+ */
+export function usePacedState(app: App): SessionState {
+  const newest = app.state.value
+  const isPast = app.position.value !== null
+  // The last records of a burst are shown at the latest with the next second.
+  void app.nowMs.value
+  const drawnMs = browser.monotonicMs()
+  const held = useRef({ state: newest, drawnMs })
+  if (isPast || isDue(held.current, { state: newest, drawnMs })) held.current = { state: newest, drawnMs }
+  return held.current.state
+}
+
+interface Drawing {
+  readonly state: SessionState
+  /** Of the browser's monotonic clock. */
+  readonly drawnMs: number
+}
+
+/** Whether what is newest is to be drawn in place of what is. */
+export function isDue(held: Drawing, newest: Drawing): boolean {
+  const records = newest.state.position - held.state.position
+  return records < 0 || records <= pacedRecordsMin || newest.drawnMs - held.drawnMs >= pacePeriodMs
 }

@@ -55,11 +55,11 @@ export function ChartNext({ app, actor, events, chosenEdge, onChooseEdge }: Char
   )
 }
 
-/** `if isRetriable → settling`, `stays, does remember`. */
+/** `if isRetriable → settling`, `stays, does remember`, `if isKnown stays`. */
 function edgeWay({ edge }: NextEdge): string {
   const condition = edge.guard === undefined ? '' : `if ${edge.guard} `
   if (edge.targets.length > 0) return `${condition}→ ${edge.targets.map(lastName).join(' and ')}`
-  return `${condition}stays, does ${edge.actions.join(', ')}`
+  return `${condition}${edge.actions.length === 0 ? 'stays' : `stays, does ${edge.actions.join(', ')}`}`
 }
 
 function lastName(id: string): string {

@@ -13,6 +13,7 @@ import { clockText, countText } from '../ui/format.ts'
 import { filterText } from '../ui/remembered.ts'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
 import { VirtualList } from '../ui/virtual-list.tsx'
+import { usePacedState } from './calm-state.ts'
 import { RecordSearch } from './record-search.ts'
 import { labelByType, recordText, toneOfRecord } from './record-text.ts'
 import { sourceName } from './source-name.ts'
@@ -24,7 +25,7 @@ const rowsMin = 100
 export function LogPane({ app }: { readonly app: App }) {
   const filter = filterText('log')
   const text = filter.value
-  const state = app.state.value
+  const state = usePacedState(app)
   const search = useMemo(() => {
     const query = parseQuery(text)
     return new RecordSearch(app.recording, (record): record is TraceRecord => matchesRecord(query, record))

@@ -7,6 +7,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import type { MetricsColumns } from '../model/selectors.ts'
 import { clockText } from '../ui/format.ts'
+import { oneAFrame } from '../ui/one-a-frame.ts'
 import { axisMax, type BreakerBand, indexAt, type PlotLine, type PlotSpec } from './plot-specs.ts'
 
 export interface PlotProps {
@@ -40,25 +41,34 @@ export function Plot(props: PlotProps) {
   const looks = useSignal(0)
 
   useLayoutEffect(() => {
-    if (box.current === null) return
-    const made = createPlot(box.current, newest, (index) => {
-      cursorIndex.value = index
-    })
-    plot.current = made
-    const stop = followSurroundings(made, box.current, () => {
-      looks.value++
+    const element = box.current
+    if (element === null) return
+    let stop = (): void => {}
+    const cancel = oneAFrame(() => {
+      const made = createPlot(element, newest, (index) => {
+        cursorIndex.value = index
+      })
+      plot.current = made
+      stop = followSurroundings(made, element, () => {
+        looks.value++
+      })
     })
     return () => {
+      cancel()
       stop()
-      made.destroy()
+      plot.current?.destroy()
       plot.current = null
     }
   }, [spec, looks.value])
 
-  useEffect(() => {
-    const current = plot.current
-    if (current !== null) current.setData(dataOf(spec, columns), !isZoomed(current))
-  }, [spec, columns])
+  useEffect(
+    () =>
+      oneAFrame(() => {
+        const current = plot.current
+        if (current !== null) current.setData(dataOf(spec, columns), !isZoomed(current))
+      }),
+    [spec, columns],
+  )
 
   useEffect(() => {
     plot.current?.redraw(false)

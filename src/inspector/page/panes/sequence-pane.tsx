@@ -18,6 +18,7 @@ import { EmptyState } from '../ui/empty-state.tsx'
 import { countText } from '../ui/format.ts'
 import { remembered } from '../ui/remembered.ts'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
+import { usePacedState } from './calm-state.ts'
 import { RecordSearch } from './record-search.ts'
 import { sourceName } from './source-name.ts'
 
@@ -33,7 +34,7 @@ export function SequencePane({ app }: { readonly app: App }) {
   const text = remembered('sequence.filter', '')
   const hidden = remembered('sequence.hidden', '')
   const isOnlyOne = remembered('sequence.only', false)
-  const state = app.state.value
+  const state = usePacedState(app)
   const subject = subjectOf(state, app.selectedActor.value)
   const filter = useFilter(text.value, hidden.value, isOnlyOne.value ? subject : null)
   /** Where it was left standing while the session goes on; null: it follows. */

@@ -17,7 +17,7 @@ export interface TaskTimelineProps {
 }
 
 export function TaskTimeline({ app, task, view }: TaskTimelineProps) {
-  const showsTransitions = remembered('tasks.transitions', true)
+  const showsTransitions = remembered('tasks.transitions', false)
   const state = app.state.value
   const search = useSearch(app, task)
   const [, lookAgain] = useState(0)

@@ -121,7 +121,7 @@ function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly
     {
       key: 'id',
       label: 'Task',
-      width: 'minmax(80px, 2.4fr)',
+      width: 'minmax(80px, 1.8fr)',
       value: (row) => row.id,
       render: (row) => (
         <>
@@ -139,7 +139,7 @@ function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly
         </>
       ),
     },
-    { key: 'type', label: 'Type', width: 'minmax(56px, 1.2fr)', isWideOnly: true, value: (row) => row.record.type },
+    { key: 'type', label: 'Type', width: 'minmax(56px, 1fr)', isWideOnly: true, value: (row) => row.record.type },
     {
       key: 'status',
       label: 'Status',
@@ -151,7 +151,7 @@ function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly
       key: 'owner',
       label: 'Owner',
       title: 'Whose it is; of those that are not running, whose it was last',
-      width: 'minmax(56px, 1fr)',
+      width: 'minmax(88px, 1.5fr)',
       value: (row) => row.record.owner ?? null,
       render: (row) => (
         <span class={`mono cut${row.owner === null ? ' faint' : ''}`} title={row.record.owner}>

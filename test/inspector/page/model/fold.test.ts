@@ -397,6 +397,11 @@ describe('what is no record', () => {
       'a chart that is nested without end',
       { type: 'chart', source: 'p', seq: 1, atMs: 1, chart: { id: 'c', root: deepNode(80) } },
     ],
+    [
+      'a chart with an edge without a label',
+      chartRecord({ edges: [{ id: 'e', kind: 'event', event: 'go', targets: [], actions: [] }] }),
+    ],
+    ['a chart with a state that is none', chartRecord({ states: [7] })],
     ['a value that is nested without end', actor('a', { context: deepValue(5000) as never })],
     ['larger than any record', actor('a', { context: 'x'.repeat(5 * 1024 * 1024) })],
   ])('is left out and counted: %s', (_, value) => {
@@ -436,6 +441,10 @@ describe('what is no record', () => {
 function bytesOf({ entries }: FoldedState): number {
   const versions = [...entries.values()].flatMap(({ current, history }) => [current, ...history])
   return versions.reduce((sum, version) => sum + (version as EntryVersion & { readonly bytes: number }).bytes, 0)
+}
+
+function chartRecord(root: object): unknown {
+  return { type: 'chart', source: 'p', seq: 1, atMs: 1, chart: { id: 'c', root: { ...chart.root, ...root } } }
 }
 
 function deepNode(depth: number): unknown {

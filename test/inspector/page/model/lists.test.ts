@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Entry } from '../../../../src/domain/entry.ts'
 import type { Json } from '../../../../src/domain/json.ts'
 import type { TaskRecord } from '../../../../src/domain/task-record.ts'
-import { compareNames } from '../../../../src/inspector/page/model/name-order.ts'
+import { compareNames, KeyOrder } from '../../../../src/inspector/page/model/name-order.ts'
 import type { ActorNode } from '../../../../src/inspector/page/model/selectors.ts'
 import { actorsAt, actorTree, locksOf, tasksOf, workersOf } from '../../../../src/inspector/page/model/selectors.ts'
 import type { TraceRecord } from '../../../../src/wire/trace-record.ts'
@@ -227,6 +227,8 @@ describe('the locks of a session', () => {
       actor('lock/ns/locks/l/n3', { state: 'waiting', atMs: 2000 }),
       actor('lock/ns/locks/l/n4', { state: 'waiting' }),
       transition('lock/ns/locks/l/n4', { to: 'acquiring' }),
+      actor('lock/ns/locks/l/n5', { state: 'waiting' }),
+      ended('lock/ns/locks/l/n5', { how: 'stopped' }),
     )
     const [lock] = locksOf(state, 5000)
     expect(lock).toMatchObject({
@@ -341,5 +343,13 @@ describe('names', () => {
     expect(shuffled.sort(compareNames)).toEqual(ordered)
     for (const a of ordered)
       for (const b of ordered) expect(Math.sign(compareNames(a, b))).toBe(Math.sign(ordered.indexOf(a) - ordered.indexOf(b)))
+  })
+
+  it('stay in order from one map to the next, and those that went are forgotten', () => {
+    const order = new KeyOrder()
+    const map = (...keys: string[]) => new Map(keys.map((key) => [key, 1]))
+    expect(order.keysOf(map('b', 'a10', 'a2'))).toEqual(['a2', 'a10', 'b'])
+    expect(order.keysOf(map('c', 'a10', 'a1'))).toEqual(['a1', 'a10', 'c'])
+    expect(order.keysOf(map())).toEqual([])
   })
 })

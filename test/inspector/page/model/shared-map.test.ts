@@ -4,9 +4,11 @@ import { MapDraft, SharedMap } from '../../../../src/inspector/page/model/shared
 
 type Step = { readonly type: 'set' | 'delete' | 'finish'; readonly key: string; readonly value: number }
 
+const names = Array.from({ length: 91 }, (_, number) => `key/${number}`)
+
 const step: fc.Arbitrary<Step> = fc.record({
-  type: fc.constantFrom('set', 'set', 'set', 'delete', 'finish'),
-  key: fc.nat({ max: 90 }).map((number) => `key/${number}`),
+  type: fc.constantFrom('set', 'set', 'set', 'set', 'set', 'delete', 'delete', 'finish'),
+  key: fc.constantFrom(...names),
   value: fc.nat(),
 })
 
@@ -31,13 +33,11 @@ describe('a shared map', () => {
           expect(map.size).toBe(expected.size)
           expect(new Set(map.keys())).toEqual(new Set(expected.keys()))
           expect([...map.values()].sort()).toEqual([...expected.values()].sort())
-          for (let number = 0; number <= 90; number++) {
-            expect(map.get(`key/${number}`)).toBe(expected.get(`key/${number}`))
-            expect(map.has(`key/${number}`)).toBe(expected.has(`key/${number}`))
-          }
+          expect(names.map((name) => map.get(name))).toEqual(names.map((name) => expected.get(name)))
+          expect(names.filter((name) => map.has(name))).toEqual(names.filter((name) => expected.has(name)))
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 

@@ -298,6 +298,13 @@ describe('the figures of processes', () => {
     expect(columns.cacheHitShare[1]).toBeCloseTo(0.9)
   })
 
+  it('do not count a process that has been silent for long among all', () => {
+    const own = (atMs: number) => told(atMs, 0, { running: 1 })
+    const rows = Array.from({ length: 10 }, (_, second) => own(1000 * (second + 1)))
+    const { running } = metricsColumns(folded(source(), told(1000, 0, { source: 'q', running: 5 }), ...rows), null)
+    expect([running[0], running[2], running.at(-1)]).toEqual([6, 6, 1])
+  })
+
   it('are empty for who is not known, and the same object for the same state', () => {
     const state = folded(source(), told(1000, 0))
     expect(metricsColumns(state, 'nobody').atS).toEqual([])

@@ -74,8 +74,8 @@ test('2.0.0 prints a banner on stdout before its first message, and works', asyn
 })
 
 test('v2 speaks first, and its answer to a notification has no id, as they stand on the pipe', async () => {
-  const { command, args, cwd } = fixtureCommand(['v2', directory.path])
-  const server = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'ignore'] })
+  const { command, args } = fixtureCommand(['v2', directory.path])
+  const server = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] })
   server.stdin.end(`${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`)
   let printed = ''
   server.stdout.on('data', (chunk: Buffer) => {

@@ -1,5 +1,5 @@
 /**
- * A double as a process of its own, over stdio: `node --conditions=memory-sync:source --import tsx fixture.ts v2|v3 <directory>`.
+ * A double as a process of its own, over stdio: its arguments are `v2 <directory>` or `v3 <directory>`, and the options.
  * Processes with the same directory share it, as the servers do that are started in one working directory.
  *
  * - `--version 2.0.0`: says that it is, and prints the banner on stdout that its bin prints before the first message
@@ -7,15 +7,12 @@
  * - `--chunk-bytes <n>`: stdin arrives in pieces of at most so many bytes. v2 decodes each piece by itself
  * - `--quiet`: nothing on stderr. v2 prints a line per call there, and stands still when nobody reads them
  */
-import { join } from 'node:path'
 import process from 'node:process'
 import { Transform } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { systemClock as clock } from '../../../../src/platform.ts'
-import { diskTable } from './table.ts'
-import { claudeFlowV2, type V2Row } from './v2.ts'
-import { claudeFlowV3, type V3Row } from './v3.ts'
+import { doubleOnDisk } from './on-disk.ts'
 
 /** The servers take messages of any size. The SDK's transport wants a bound. */
 const messageBytesMax = 256 * 1024 * 1024
@@ -52,16 +49,13 @@ const log = (line: string) => {
   if (!values.quiet) process.stderr.write(`${line}\n`)
 }
 
-const server = isV2
-  ? claudeFlowV2({
-      table: diskTable<V2Row>(join(directory, 'v2')),
-      clock,
-      sessionId,
-      log,
-      version: values.version === '2.0.0' ? '2.0.0' : '2.7.47',
-      storage: values['in-memory'] ? 'in-memory' : 'sqlite',
-    })
-  : claudeFlowV3({ table: diskTable<V3Row>(join(directory, 'v3')), clock })
+const { server } = doubleOnDisk(generation, directory, {
+  clock,
+  sessionId,
+  log,
+  version: values.version === '2.0.0' ? '2.0.0' : '2.7.47',
+  storage: values['in-memory'] ? 'in-memory' : 'sqlite',
+})
 
 if (isV2 && values.version === '2.0.0') {
   process.stdout.write('✅ Starting Claude Flow MCP server in stdio mode...\n')

@@ -3,16 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { StdioClientTransport, type StdioServerParameters } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { programOf } from '../../../program.ts'
 
-const root = fileURLToPath(new URL('../../../../', import.meta.url))
-const script = fileURLToPath(new URL('./fixture.ts', import.meta.url))
+const { flags, file } = programOf(new URL('./fixture.ts', import.meta.url))
 
 /** The command of a fixture with these arguments, for whoever starts it: `v2 <directory>` and the options. */
-export function fixtureCommand(args: readonly string[]): StdioServerParameters & { command: string; args: string[] } {
-  return { command: process.execPath, args: ['--conditions=memory-sync:source', '--import', 'tsx', script, ...args], cwd: root }
+export function fixtureCommand(args: readonly string[]): { command: string; args: string[] } {
+  return { command: process.execPath, args: [...flags, file, ...args] }
 }
 
 export interface Started {
