@@ -11,7 +11,11 @@ import type { Json } from '../domain/json.ts'
 import { announcementKey, announcementOf } from '../trace/beacon-keys.ts'
 import { Cutter } from '../trace/cut.ts'
 import type { Redact, RedactPlace } from '../trace/trace-source.ts'
-import { type CutValue, redactedText, type TraceRecord, valueBytesMax } from '../wire/trace-record.ts'
+import { type CutValue, isCut, redactedText, type TraceRecord, valueBytesMax } from '../wire/trace-record.ts'
+
+/** Members of a large object that are cut each by itself, and what each may take then. */
+const cutMembersMax = 32
+const memberBytesMax = 512
 
 export class Redaction {
   readonly #redact: Redact | undefined
@@ -40,11 +44,20 @@ export class Redaction {
   /** As a record tells it: within its bound. */
   cutEntry(key: string, given: Entry): Entry<Json | CutValue> {
     const entry = this.entry(key, given)
-    const value = this.#cutter.cut(entry.value, valueBytesMax)
+    const value = this.#cut(entry.value)
     const { x } = entry
     if (x?.f === undefined || JSON.stringify(x.f).length <= valueBytesMax) return { ...entry, value }
     const { f: _, ...rest } = x
     return { ...entry, value, x: rest }
+  }
+
+  /** Of an object with few members only the large ones are cut: what a task's record says is read whatever its input is. */
+  #cut(value: Json): Json | CutValue {
+    const whole = this.#cutter.cut(value, valueBytesMax)
+    if (!isCut(whole) || typeof value !== 'object' || value === null || Array.isArray(value)) return whole
+    const members = Object.entries(value)
+    if (members.length > cutMembersMax) return whole
+    return Object.fromEntries(members.map(([name, member]) => [name, this.#cutter.cut(member, memberBytesMax) as Json]))
   }
 
   /** A record of another process, which has redacted and cut it by its own rules. */

@@ -181,7 +181,7 @@ export class RuntimeInspector implements Inspector {
   /** Of an export that is written now. */
   head(): SessionHead {
     const { version, namespace, store, nowMs: exportedAtMs } = this.#info()
-    return { format: traceFormat, version, namespace, store, exportedAtMs }
+    return { format: traceFormat, product: 'memory-sync', version, namespace, store, exportedAtMs }
   }
 
   #act(action: Json): Promise<string> {

@@ -10,6 +10,7 @@ import type { Recorder } from './recorder.ts'
 /** First line of an exported session. */
 export interface SessionHead {
   readonly format: typeof traceFormat
+  readonly product: 'memory-sync'
   /** Of the package that wrote it. */
   readonly version: string
   readonly namespace: string

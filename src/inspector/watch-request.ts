@@ -4,12 +4,17 @@
  *
  * - W1 two inspectors on one memory do not harm each other: a request that lives and allows more is left alone, and the end of one
  *   takes back only its own. Both renew otherwise: a runtime does not serve what it has asked for itself
+ * - W2 a process that begins to write is asked at once, not at the next renewal
  */
 import { messageOf } from '../domain/errors.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
-import type { Memory, MemoryItem } from '../runtime/memory.ts'
+import type { Memory, MemoryChange, MemoryItem } from '../runtime/memory.ts'
 import { inspectKey, inspectRenewMs, inspectRequestOf, inspectTtlSeconds } from '../trace/beacon-keys.ts'
 import type { InspectRequest } from '../wire/inspector-api.ts'
+
+/** After a process was seen for the first time, so that those who come together are asked together. */
+export const askAgainMs = 50
+const writersMax = 10_000
 
 export interface WatchRequestParts {
   readonly clock: Clock
@@ -24,7 +29,10 @@ export interface WatchRequestParts {
 export class WatchRequest {
   readonly #parts: WatchRequestParts
   readonly #key: string
+  /** Lives of processes that have written here. */
+  readonly #writers = new Set<string>()
   #timer: Timer | null = null
+  #soon: Timer | null = null
   /** One write after the other: the last call decides what is stored. */
   #work: Promise<void> = Promise.resolve()
   #isStopped = false
@@ -45,14 +53,27 @@ export class WatchRequest {
     if (!this.#isStopped) {
       this.#isStopped = true
       this.#timer?.cancel()
+      this.#soon?.cancel()
       this.#then(() => this.#takeBack())
     }
     return this.#work
   }
 
-  /** What lies at the key changed; null: nothing is there any more. */
-  changed(key: string, value: unknown): void {
-    if (key === this.#key && value === null && !this.#isStopped) void this.#ask()
+  /** Any change of the memory. */
+  changed({ type, key, entry }: MemoryChange): void {
+    if (this.#isStopped) return
+    if (key === this.#key && type === 'delete') void this.#ask()
+    const writer = entry.x?.d[2]
+    if (writer === undefined || this.#writers.has(writer)) return
+    if (this.#writers.size >= writersMax) this.#writers.clear()
+    this.#writers.add(writer)
+    this.#soon ??= this.#parts.clock.setTimer(askAgainMs, () => void this.#askAgain(), { keepAlive: false })
+  }
+
+  /** A process that has just begun has not heard of what was asked before. */
+  #askAgain(): void {
+    this.#soon = null
+    void this.#ask()
   }
 
   #renewLater(): void {

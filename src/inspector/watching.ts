@@ -106,6 +106,6 @@ export class Watching {
 
   #seen(change: MemoryChange): void {
     this.#others?.changed(change)
-    this.#request?.changed(change.key, change.type === 'set' ? change.value : null)
+    this.#request?.changed(change)
   }
 }

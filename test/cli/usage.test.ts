@@ -25,6 +25,7 @@ const names = [
   'unlock',
   'serve',
   'import',
+  'inspect',
 ]
 
 /** What is said about arguments that no command is run with: this needs no process of its own. */

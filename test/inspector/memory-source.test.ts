@@ -4,7 +4,7 @@ import { createRuntime } from '../../src/index.ts'
 import { followAgainMs, MemorySource, snapshotKeysMax, snapshotTasksMax } from '../../src/inspector/memory-source.ts'
 import { OtherProcesses, othersMax } from '../../src/inspector/other-processes.ts'
 import { Redaction } from '../../src/inspector/redaction.ts'
-import { WatchRequest } from '../../src/inspector/watch-request.ts'
+import { askAgainMs, WatchRequest } from '../../src/inspector/watch-request.ts'
 import { silentLogger } from '../../src/ports/logger.ts'
 import type { MemoryChange, MemoryEvent } from '../../src/runtime/memory.ts'
 import { createVirtualClock } from '../../src/testing/virtual-clock.ts'
@@ -105,6 +105,12 @@ describe('what may be told', () => {
     expect(isCut(value)).toBe(true)
     expect(JSON.stringify(value).length).toBeLessThan(valueBytesMax)
     expect(redaction.cutEntry('k', entryOf({ small: 1 })).value).toEqual({ small: 1 })
+    const large = { status: 'pending', input: 'x'.repeat(2 * valueBytesMax), attempts: 1 }
+    const told = redaction.cutEntry('k', entryOf(large)).value as Record<string, unknown>
+    expect(told).toMatchObject({ status: 'pending', attempts: 1 })
+    expect(isCut(told.input)).toBe(true)
+    const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`m${index}`, 'x'.repeat(100)]))
+    expect(isCut(redaction.cutEntry('k', entryOf(many)).value)).toBe(true)
     // Uncut where the whole entry was asked for.
     expect(redaction.entry('k', entryOf('x'.repeat(9000))).value).toHaveLength(9000)
   })
@@ -180,6 +186,29 @@ describe('the request to tell', () => {
     await clock.drive(runtime.shutdown())
   })
 
+  it('is made again when a process writes for the first time, which has not heard of it', async () => {
+    const { clock, runtime, request } = await asking('one')
+    await clock.drive(request.start())
+    const revision = async () => (await runtime.memory.entry(inspectKey('task-sentinel')))?.revision
+    const first = await revision()
+    const by = (incarnation: string): MemoryChange => {
+      const change = set('any/key')
+      return { ...change, entry: { ...change.entry, x: { v: 1, d: ['w', 1, incarnation] } } }
+    }
+    request.changed(by('new'))
+    request.changed(by('newer'))
+    await clock.advance(askAgainMs + 10)
+    const second = await revision()
+    expect(second).toBe((first ?? 0) + 1)
+    request.changed(by('new'))
+    request.changed(set('of/a/foreign/writer'))
+    await clock.advance(askAgainMs + 10)
+    expect(await revision()).toBe(second)
+    await clock.drive(request.stop())
+    await clock.drive(runtime.shutdown())
+    expect(clock.pending).toBe(0)
+  })
+
   it('of two is renewed by both, and goes with the last', async () => {
     const { clock, runtime, request, other, stored } = await asking('one')
     const second = other('two', false)
@@ -203,7 +232,7 @@ describe('the request to tell', () => {
       expect(await stored()).toEqual({ watcher: 'one', allowsActions: true })
     }
     await clock.drive(request.stop())
-    second.changed(inspectKey('task-sentinel'), null)
+    second.changed({ ...set(inspectKey('task-sentinel')), type: 'delete' } as MemoryChange)
     await clock.settle()
     await clock.advance(1)
     expect(await stored()).toEqual({ watcher: 'two', allowsActions: false })

@@ -8,7 +8,14 @@ import { eventRecordsMax } from '../../src/wire/inspector-api.ts'
 import type { TraceRecord } from '../../src/wire/trace-record.ts'
 import { brief, Teller } from './records.ts'
 
-const head = { format: 1, version: '0', namespace: 'task-sentinel', store: 'memory:', exportedAtMs: 5 } as const
+const head = {
+  format: 1,
+  product: 'memory-sync',
+  version: '0',
+  namespace: 'task-sentinel',
+  store: 'memory:',
+  exportedAtMs: 5,
+} as const
 const limits = { recordsMax: 1000, bytesMax: 10_000_000 }
 
 function recorded(records: readonly TraceRecord[], given = limits): Recorder {

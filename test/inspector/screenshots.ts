@@ -2,10 +2,11 @@
  * Makes the pictures in docs/pictures from a real job: `npm run screenshots`. Needs Chromium. What is on them differs from run to run in
  * times and numbers only.
  */
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
-import { withDirectory } from '../process/children.ts'
 import { chromiumPath, hasChromium, launch, view } from './browser/chromium.ts'
 import { chooseTask, openLive, row, showKey, showPane, waitForChart } from './browser/moves.ts'
 import { PrintShop } from './browser/print-shop.ts'
@@ -13,8 +14,8 @@ import { PrintShop } from './browser/print-shop.ts'
 const pictures = fileURLToPath(new URL('../../docs/pictures/', import.meta.url))
 /** Of all pictures together: they are in the repository for ever. */
 const bytesMax = 1_500_000
-/** Seconds of figures, so that there are curves. */
-const figuresMin = 12
+/** So that there are curves. */
+const figuresMs = 5000
 
 async function main(directory: string): Promise<void> {
   const shop = new PrintShop(directory)
@@ -22,7 +23,7 @@ async function main(directory: string): Promise<void> {
   try {
     const inspector = await shop.inspect()
     const { origin } = new URL(inspector.url)
-    const { page, faults } = await view(browser, origin)
+    const { page, faults } = await view(browser, { origin })
     await openLive(page, inspector.url)
     const { a } = await shop.open()
     await a.kill()
@@ -44,8 +45,10 @@ async function main(directory: string): Promise<void> {
     await take(page, 'chart-dark')
     await page.getByRole('button', { name: 'Light', exact: true }).click()
 
+    await showPane(page, 'Actors')
+    await page.locator('.tree-row', { hasText: 'task/cover' }).filter({ hasText: 'completed' }).click()
     await showPane(page, 'Sequence')
-    await page.getByLabel('Filter', { exact: true }).fill('cover')
+    await page.getByRole('button', { name: 'Only task/cover' }).click()
     await take(page, 'sequence')
 
     await showKey(page, 'print-shop/stock/paper')
@@ -55,7 +58,7 @@ async function main(directory: string): Promise<void> {
     await take(page, 'conflict')
 
     await showPane(page, 'Plots')
-    await page.waitForTimeout(figuresMin * 100)
+    await page.waitForTimeout(figuresMs)
     await take(page, 'plots')
     for (const fault of faults) console.error(fault)
     if (faults.length > 0) process.exitCode = 1
@@ -79,5 +82,10 @@ async function take(page: Page, name: string): Promise<void> {
 
 if (!hasChromium) throw new Error(`there is no ${chromiumPath}: apt-get install -y chromium`)
 mkdirSync(pictures, { recursive: true })
-await withDirectory(main)
+const directory = mkdtempSync(join(tmpdir(), 'print-shop-'))
+try {
+  await main(join(directory, 'memory'))
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}
 if (bytes > bytesMax) throw new Error(`the pictures have ${bytes} bytes, more than ${bytesMax}`)

@@ -61,7 +61,14 @@ async function record({ output, interrupts }: Cli, { runtime }: Session, file: s
   void interrupts.happened().then(() => end.abort())
   output.say(`recording ${store} into ${file} for ${options.for} s; Ctrl-C ends it now`)
   try {
-    const head = { format: traceFormat, version: packageVersion(), namespace, store, exportedAtMs: systemClock.wallMs() } as const
+    const head = {
+      format: traceFormat,
+      product: 'memory-sync',
+      version: packageVersion(),
+      namespace,
+      store,
+      exportedAtMs: systemClock.wallMs(),
+    } as const
     await pipeline(followChunks(recorder, head, end.signal), createWriteStream(file, { mode: 0o600 }))
   } catch (cause) {
     const message = `the session cannot be written to ${quote(file)}: ${messageOf(cause)}`

@@ -37,14 +37,16 @@ export interface View {
 }
 
 export interface ViewOptions {
+  /** The only place that the page may ask: `http://127.0.0.1:<port>`. */
+  readonly origin: string
   readonly width?: number
   readonly height?: number
   readonly colorScheme?: 'light' | 'dark'
 }
 
-/** A profile of its own. @param origin the only place that it may ask. */
-export async function view(browser: Browser, origin: string, options: ViewOptions = {}): Promise<View> {
-  const { width = 1440, height = 900, colorScheme = 'light' } = options
+/** A profile of its own. */
+export async function view(browser: Browser, options: ViewOptions): Promise<View> {
+  const { origin, width = 1440, height = 900, colorScheme = 'light' } = options
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' })
   const page = await context.newPage()
   page.setDefaultTimeout(10_000)

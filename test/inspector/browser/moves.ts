@@ -28,7 +28,10 @@ export async function filter(page: Page, text: string): Promise<void> {
 }
 
 export async function chooseTask(page: Page, id: string): Promise<void> {
-  await page.getByRole('main').locator('.task-id', { hasText: new RegExp(`^${id}$`) }).click()
+  await page
+    .getByRole('main')
+    .locator('.task-id', { hasText: new RegExp(`^${id}$`) })
+    .click()
   await about(page).getByRole('heading', { name: id, exact: true }).waitFor()
 }
 

@@ -60,13 +60,6 @@ export class PrintShop {
     })
   }
 
-  /** The newest that was started. */
-  get inspector(): RuntimeInspector {
-    const newest = this.#inspectors.at(-1)
-    if (newest === undefined) throw new Error('nobody inspects')
-    return newest
-  }
-
   async inspect(options: InspectorOptions = {}): Promise<RuntimeInspector> {
     await this.office.ready()
     const checked = checkInspectorOptions({ port: 0, recordAlways: true, allowActions: true, ...options })
@@ -196,6 +189,7 @@ export class PrintShop {
 export interface TaskFacts {
   readonly status: string
   readonly attempts: number
+  readonly epoch: number
   readonly owner?: string
   readonly takeovers?: readonly unknown[]
 }

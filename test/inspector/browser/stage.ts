@@ -21,7 +21,7 @@ export interface Stage {
   /** What it complained about, until the end of the test. */
   readonly faults: string[]
   /** Another page in a profile of its own; it goes with the test. */
-  another(options?: ViewOptions): Promise<View>
+  another(options?: Partial<ViewOptions>): Promise<View>
 }
 
 /** Call it in a `describe`; what it gives is there when tests run. */
@@ -38,7 +38,7 @@ export function useStage(): Stage {
   beforeAll(async () => {
     const [inspector, launched] = await Promise.all([shop.inspect(), launch()])
     browser = launched
-    const { page, faults } = await view(browser, new URL(inspector.url).origin)
+    const { page, faults } = await view(browser, { origin: new URL(inspector.url).origin })
     await openLive(page, inspector.url)
     parts = { inspector, page, faults, ...(await shop.open()) }
   }, startMsMax)
@@ -72,7 +72,7 @@ export function useStage(): Stage {
     },
     async another(options) {
       if (browser === undefined) throw new Error('the stage is set up before the first test')
-      const other = await view(browser, new URL(ready().inspector.url).origin, options)
+      const other = await view(browser, { origin: new URL(ready().inspector.url).origin, ...options })
       others.push(other)
       return other
     },

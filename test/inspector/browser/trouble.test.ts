@@ -30,7 +30,7 @@ describe.skipIf(!hasChromium)('the page in trouble', () => {
     await page.locator('.table-row', { hasText: '<b>lock<' }).click()
     await showPane(page, 'Log')
     await filter(page, 'onerror')
-    await page.locator('.log-row', { hasText: 'change' }).first().click()
+    await page.locator('.log-row', { hasText: 'notes/plain' }).click()
     await about(page).getByText('onerror').first().waitFor()
     await filter(page, '')
     await showPane(page, 'Sequence')
@@ -85,7 +85,11 @@ describe.skipIf(!hasChromium)('the page in trouble', () => {
     await page.locator('.link-state', { hasText: /^Live$/ }).waitFor()
     await showPane(page, 'Log')
     await filter(page, 'type:gap')
-    await page.locator('.log-row', { hasText: 'disconnected' }).or(page.locator('.log-row', { hasText: 'away' })).first().waitFor()
+    await page
+      .locator('.log-row', { hasText: 'disconnected' })
+      .or(page.locator('.log-row', { hasText: 'away' }))
+      .first()
+      .waitFor()
     await filter(page, '')
     await shop.office.submit({ id: 'later', type: 'render', input: { sheets: 1 } })
     await showPane(page, 'Tasks')
@@ -96,10 +100,9 @@ describe.skipIf(!hasChromium)('the page in trouble', () => {
   })
 
   it('where nothing may be done, buttons are off and say why', async () => {
-    const { page } = await stage.another()
     const readOnly = await stage.shop.inspect({ allowActions: false })
+    const { page } = await stage.another({ origin: new URL(readOnly.url).origin })
     try {
-      // Its own origin is another one than that of the other pages.
       await openLive(page, readOnly.url)
       await showPane(page, 'Tasks')
       await chooseTask(page, 'mail-readers')
@@ -122,16 +125,20 @@ describe.skipIf(!hasChromium)('the page in trouble', () => {
     const foreign = createServer((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>hello</p>'))
     await new Promise<void>((resolve) => foreign.listen(0, '127.0.0.1', resolve))
     try {
-      const { url } = stage.shop.inspector
+      const { url } = stage.inspector
       await openLive(page, url)
       const other = await context.newPage()
       await other.goto(`http://127.0.0.1:${(foreign.address() as AddressInfo).port}/`)
       const { origin } = new URL(url)
       const ask = (path: string, options: string) =>
-        other.evaluate(`fetch('${origin}${path}', ${options}).then((answer) => answer.status + answer.type, (error) => error.name)`)
+        other.evaluate(
+          `fetch('${origin}${path}', ${options}).then((answer) => answer.status + answer.type, (error) => error.name)`,
+        )
       expect(await ask('/api/session', "{ credentials: 'include' }")).toBe('TypeError')
       expect(await ask('/api/session', "{ credentials: 'include', mode: 'no-cors' }")).not.toMatch(/^200/)
-      expect(await ask('/api/actions', "{ method: 'POST', credentials: 'include', mode: 'no-cors', body: '{}' }")).not.toMatch(/^200/)
+      expect(await ask('/api/actions', "{ method: 'POST', credentials: 'include', mode: 'no-cors', body: '{}' }")).not.toMatch(
+        /^200/,
+      )
       await other.evaluate(`document.body.append(Object.assign(document.createElement('iframe'), { src: '${origin}/' }))`)
       await other.locator('iframe').waitFor()
       await expect.poll(() => other.frames().length).toBe(2)
@@ -145,15 +152,19 @@ describe.skipIf(!hasChromium)('the page in trouble', () => {
 
   it('has room in a narrow window: nothing reaches over its edge, in any pane', async () => {
     const { page } = await stage.another({ width: 600, height: 800 })
-    await openLive(page, stage.shop.inspector.url)
+    await openLive(page, stage.inspector.url)
     for (const pane of panes) {
       await showPane(page, pane)
       await fillSide(page, pane)
-      const over = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
-      expect(over, pane).toBe(0)
+      expect(await page.evaluate(tooWide), pane).toEqual([])
     }
   })
 })
+
+/** What should have room for all of its content, and has not. What is made to be scrolled sideways is none of it. */
+const tooWide = `[...document.querySelectorAll(
+  'html, body, .shell, .header-line, .rail, .toolbar, .time-bar, main, .split, .split-main, .split-side, .pane-side, .about-head, .about-actions, .facts, .plots, .table',
+)].filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.className || each.tagName)`
 
 /** With something chosen it is narrower still. */
 async function fillSide(page: Page, pane: (typeof panes)[number]): Promise<void> {

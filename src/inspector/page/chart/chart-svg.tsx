@@ -7,7 +7,7 @@
 import type { ChartEdge } from '../../../wire/chart-definition.ts'
 import type { ChartDrawing, DrawnNode, DrawnRoute } from './chart-drawing.ts'
 import type { ChartLights } from './chart-lights.ts'
-import { boxLines, edgeText, edgeTitle, headSize, measures, nodeTitle, nodeTooltip } from './chart-text.ts'
+import { arrowLines, boxLines, edgeTitle, headSize, measures, nodeTitle, nodeTooltip } from './chart-text.ts'
 import { routePath } from './route-path.ts'
 
 /** Baselines, measured from the top of a line. */
@@ -129,7 +129,7 @@ function Head({ drawn, shown }: { readonly drawn: DrawnNode; readonly shown: Sho
           <EdgeLine
             key={flashKey(line.edgeId, edgeLight(line.edgeId, shown.lights), shown.lights)}
             id={line.edgeId}
-            text={line.text}
+            lines={[line.text]}
             title={line.title}
             x={x + measures.insetPx - measures.labelInsetPx}
             y={top}
@@ -172,6 +172,8 @@ function Arrow({ route, shown }: { readonly route: DrawnRoute; readonly shown: S
 function Label({ route, shown }: { readonly route: DrawnRoute; readonly shown: Shown }) {
   const { label } = route
   if (label === null) return null
+  const linesByEdge = arrowLines(route.edges)
+  const lineOf = (index: number): number => linesByEdge.slice(0, index).flat().length
   return (
     <g class={`chart-label is-${lightOf(route, shown.lights)}`}>
       <rect class="chart-label-box" x={label.x} y={label.y} width={label.width} height={label.height} rx={4} />
@@ -179,10 +181,10 @@ function Label({ route, shown }: { readonly route: DrawnRoute; readonly shown: S
         <EdgeLine
           key={flashKey(edge.id, edgeLight(edge.id, shown.lights), shown.lights)}
           id={edge.id}
-          text={edgeText(edge)}
+          lines={linesByEdge[index] ?? []}
           title={edgeTitle(edge)}
           x={label.x}
-          y={label.y + 2 + index * measures.lineHeightPx}
+          y={label.y + 2 + lineOf(index) * measures.lineHeightPx}
           width={label.width}
           shown={shown}
         />
@@ -193,7 +195,7 @@ function Label({ route, shown }: { readonly route: DrawnRoute; readonly shown: S
 
 interface EdgeLineProps {
   readonly id: string
-  readonly text: string
+  readonly lines: readonly string[]
   readonly title: string
   readonly x: number
   readonly y: number
@@ -201,7 +203,7 @@ interface EdgeLineProps {
   readonly shown: Shown
 }
 
-function EdgeLine({ id, text, title, x, y, width, shown }: EdgeLineProps) {
+function EdgeLine({ id, lines, title, x, y, width, shown }: EdgeLineProps) {
   const { lights, chosenEdge, onChooseEdge } = shown
   const light = edgeLight(id, lights)
   return (
@@ -212,10 +214,12 @@ function EdgeLine({ id, text, title, x, y, width, shown }: EdgeLineProps) {
       onClick={() => onChooseEdge(id)}
     >
       <title>{title}</title>
-      <rect class="chart-edge-box" x={x + 1} y={y} width={width - 2} height={measures.lineHeightPx} rx={3} />
-      <text class="chart-line" x={x + measures.labelInsetPx} y={y + lineBaselinePx}>
-        {text}
-      </text>
+      <rect class="chart-edge-box" x={x + 1} y={y} width={width - 2} height={lines.length * measures.lineHeightPx} rx={3} />
+      {lines.map((line, index) => (
+        <text key={line} class="chart-line" x={x + measures.labelInsetPx} y={y + index * measures.lineHeightPx + lineBaselinePx}>
+          {line}
+        </text>
+      ))}
     </g>
   )
 }

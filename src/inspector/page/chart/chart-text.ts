@@ -6,11 +6,11 @@ import type { ChartEdge, ChartNode } from '../../../wire/chart-definition.ts'
 
 /** Pixels at zoom 1. The drawing uses fonts of these sizes; widths are estimates that no common font exceeds by much. */
 export const measures = {
-  titlePx: 13,
-  titleCharPx: 7.9,
+  titlePx: 14,
+  titleCharPx: 8.5,
   titleHeightPx: 28,
-  linePx: 11,
-  lineCharPx: 6.7,
+  linePx: 12,
+  lineCharPx: 7.3,
   lineHeightPx: 16,
   /** Between a box's border and its text. */
   insetPx: 12,
@@ -23,6 +23,10 @@ export const measures = {
 /** Longer texts end with an ellipsis; the tooltip has the whole. */
 export const lineCharsMax = 46
 export const titleCharsMax = 32
+/** Of an arrow whose lines may be broken: with more it would become too high. */
+const brokenEdgesMax = 1
+/** A shorter line is not broken. */
+const unbrokenCharsMax = 20
 
 /** One line in the box of a state. `edgeId`: it stands for that edge, which enters no state. */
 export interface BoxLine {
@@ -57,9 +61,17 @@ export function nodeTitle(node: ChartNode): string {
   return cut(node.key, titleCharsMax)
 }
 
-/** The text of an arrow: what has to arrive, and what has to hold. */
-export function edgeText(edge: ChartEdge): string {
-  return cut(edge.guard === undefined ? edge.label : `${edge.label} [${edge.guard}]`, lineCharsMax)
+/**
+ * The lines beside an arrow, for each of its edges: what has to arrive, and what has to hold. A long condition of an arrow with few edges
+ * stands below: arrows stand side by side, and width is what a chart lacks first.
+ */
+export function arrowLines(edges: readonly ChartEdge[]): readonly (readonly string[])[] {
+  const mayBreak = edges.length <= brokenEdgesMax
+  return edges.map(({ label, guard }) => {
+    const whole = guard === undefined ? label : `${label} [${guard}]`
+    const lines = mayBreak && guard !== undefined && whole.length > unbrokenCharsMax ? [label, `[${guard}]`] : [whole]
+    return lines.map((line) => cut(line, lineCharsMax))
+  })
 }
 
 function insideText(edge: ChartEdge): string {
@@ -97,12 +109,13 @@ export function headSize(node: ChartNode): Size {
   return { width: Math.max(measures.boxWidthMinPx, Math.ceil(width)), height: measures.titleHeightPx + linesHeight }
 }
 
-/** Of the lines beside one arrow, one for each of its edges. */
+/** Of the lines beside one arrow. */
 export function labelSize(edges: readonly ChartEdge[]): Size {
-  const chars = Math.max(0, ...edges.map((edge) => edgeText(edge).length))
+  const lines = arrowLines(edges).flat()
+  const chars = Math.max(0, ...lines.map((line) => line.length))
   return {
     width: Math.ceil(chars * measures.lineCharPx) + 2 * measures.labelInsetPx,
-    height: edges.length * measures.lineHeightPx + 4,
+    height: lines.length * measures.lineHeightPx + 4,
   }
 }
 

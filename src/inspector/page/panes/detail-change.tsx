@@ -8,6 +8,7 @@ import { Time } from '../ui/time.tsx'
 import { Differences } from './differences.tsx'
 import { Facts, Section } from './facts.tsx'
 import { KeyLink } from './links.tsx'
+import { ruleText } from './memory-conflicts.tsx'
 
 export function ChangeDetail({
   app,
@@ -52,7 +53,7 @@ export function ConflictDetail({ app, record }: { readonly app: App; readonly re
         <Facts
           facts={[
             { name: 'Key', value: <KeyLink app={app} memoryKey={record.key} /> },
-            { name: 'Rule', value: record.strategy },
+            { name: 'Rule', value: ruleText(record.strategy) },
             { name: 'Discarded', value: `${record.discarded} of ${record.sides.length} sides` },
           ]}
         />
