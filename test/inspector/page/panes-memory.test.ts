@@ -7,7 +7,7 @@ import { keyTree } from '../../../src/inspector/page/model/selectors.ts'
 import type { EntryVersion, PlacedRecord } from '../../../src/inspector/page/model/session-state.ts'
 import { entryFacts, lifeOf } from '../../../src/inspector/page/panes/entry-facts.ts'
 import { foundKeys, foundKeysMax, keyRows, opened, toggled } from '../../../src/inspector/page/panes/key-rows.ts'
-import { originOf } from '../../../src/inspector/page/panes/write-origin.ts'
+import { lateRecordsMax, originOf } from '../../../src/inspector/page/panes/write-origin.ts'
 import type { CutValue, TracedWrite, TraceRecord } from '../../../src/wire/trace-record.ts'
 
 function entryOf(value: Json | CutValue, more: Partial<Entry> = {}): Entry<Json | CutValue> {
@@ -159,6 +159,14 @@ describe('who wrote a version', () => {
     )
     expect(originOf(recording, state, 'k', version(entryOf({ n: 1 }, { x: second })))?.position).toBe(10)
     expect(originOf(recording, state, 'k', version(entryOf({ n: 3 }, { x: second })))).toBeNull()
+  })
+
+  it('is the first that was told after its commit, where none was told before it and that one is near', () => {
+    const value = entryOf(1, { x: second })
+    const late = [written(110, 'second', { key: 'k', value: 1 }), written(120, 'second', { key: 'k', value: 1 })]
+    expect(originOf(recordingOf(...late), state, 'k', version(value))?.position).toBe(110)
+    const tooLate = written(100 + lateRecordsMax, 'second', { key: 'k', value: 1 })
+    expect(originOf(recordingOf(tooLate), state, 'k', version(value))).toBeNull()
   })
 
   it('is any life of that name where the entry names none', () => {

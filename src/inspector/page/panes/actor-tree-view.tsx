@@ -1,9 +1,11 @@
 /** Draws the lines of the actors' tree. Knows nothing of filters; folding is told to whoever owns it. */
 import { useState } from 'preact/hooks'
 import type { App } from '../app.ts'
+import type { ActorView } from '../model/session-state.ts'
 import { Badge, KindLabel, StateBadge } from '../ui/badge.tsx'
 import { countOf, countText } from '../ui/format.ts'
 import { Icon } from '../ui/icon.tsx'
+import { type Tone, toneOf } from '../ui/state-text.ts'
 import { Ago } from '../ui/time.tsx'
 import { VirtualList } from '../ui/virtual-list.tsx'
 import type { ActorRow } from './actor-rows.ts'
@@ -108,11 +110,7 @@ function ActorLine({ app, row, onFold }: LineProps<'actor'> & { readonly app: Ap
         </span>
       </span>
       <span class="tree-state">
-        <StateBadge
-          state={actor.state}
-          kind={actor.kind}
-          {...(actor.status === 'active' ? {} : { tone: toneOfEnd[actor.status] })}
-        />
+        <StateBadge state={actor.state} kind={actor.kind} {...(actor.status === 'active' ? {} : { tone: toneOfEnd(actor) })} />
       </span>
       {actor.mailbox > 0 && (
         <Badge tone="waiting" title="Events that wait for it">
@@ -154,4 +152,11 @@ function FoldButton({ row, onFold }: LineProps<ActorRow['type']>) {
   )
 }
 
-const toneOfEnd = { done: 'good', error: 'bad', stopped: 'rest', lost: 'bad' } as const
+function toneOfEnd({ kind, state, status }: ActorView): Tone {
+  if (status === 'stopped') return 'rest'
+  if (status !== 'done') return 'bad'
+  // Another has the task: nothing that anybody has to look at.
+  if (kind === 'task' && state === 'lost') return 'rest'
+  const tone = toneOf(state)
+  return tone === 'plain' ? 'good' : tone
+}

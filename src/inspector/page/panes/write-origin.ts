@@ -1,6 +1,7 @@
 /**
- * Which recorded transition asked for a version of a key: the writes of transitions are told before their commits. Pure; a guess where
- * two of one process wrote the same value, and never one of another process.
+ * Which recorded transition asked for a version of a key. Most are told before their commits, and those of a busy process a little after
+ * them: each process has a way of its own to the recording. Pure; a guess where two of one process wrote the same value, and never one of
+ * another process.
  */
 import { canonicalJson, type Json } from '../../../domain/json.ts'
 import { type CutValue, isCut, type TraceRecord, type TransitionRecord } from '../../../wire/trace-record.ts'
@@ -9,6 +10,8 @@ import { searchScanMax } from './record-search.ts'
 
 /** Transitions that wrote the key and are looked at, newest first. */
 const candidatesMax = 20
+/** A transition is looked for so many records behind the commit that it asked for. */
+export const lateRecordsMax = 2000
 
 /** null: none is recorded, or it is further back than {@link searchScanMax} records. */
 export function originOf(
@@ -23,15 +26,18 @@ export function originOf(
     const isSameLife = entry.x === undefined || about.incarnation === entry.x.d[2]
     if (about.kind === 'process' && about.workerId === entry.workerId && isSameLife) sources.add(source)
   }
-  const { found } = recording.findBack(
-    version.position,
-    (record) => isTransition(record) && sources.has(record.source) && record.writes.some((write) => write.key === key),
-    candidatesMax,
-    searchScanMax,
-  )
-  const candidates = found.filter((placed): placed is PlacedTransition => isTransition(placed.record))
   const wanted = entry.x?.t === 1 ? undefined : entry.value
-  return candidates.find(({ record }) => record.writes.some((write) => write.key === key && isSame(write.value, wanted))) ?? null
+  const writesKey = (record: TraceRecord): boolean =>
+    isTransition(record) && sources.has(record.source) && record.writes.some((write) => write.key === key)
+  const candidates = (before: number, scanMax: number): PlacedTransition[] =>
+    recording
+      .findBack(before, writesKey, candidatesMax, scanMax)
+      .found.filter((placed): placed is PlacedTransition => isTransition(placed.record))
+      .filter(({ record }) => record.writes.some((write) => write.key === key && isSame(write.value, wanted)))
+  const [newestBefore] = candidates(version.position, searchScanMax)
+  if (newestBefore !== undefined) return newestBefore
+  const later = candidates(version.position + lateRecordsMax, lateRecordsMax)
+  return later.findLast(({ position }) => position > version.position) ?? null
 }
 
 function isTransition(record: TraceRecord): record is TransitionRecord {
