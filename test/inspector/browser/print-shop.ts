@@ -102,7 +102,9 @@ export class PrintShop {
     const recorder = this.#inspectors.at(-1)?.session.recorder
     if (recorder === undefined || recorder === null) return Promise.resolve()
     const isHeard = (): boolean => recorder.now().some((record) => record.type === 'source' && record.source === incarnation)
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      const signal = AbortSignal.timeout(factMsMax)
+      signal.addEventListener('abort', () => reject(new Error(`the inspector does not hear of ${incarnation}`)))
       const look = (): void => {
         if (!isHeard()) return
         stop()
@@ -116,11 +118,15 @@ export class PrintShop {
   /** Settles when the task's record passes. */
   async task(id: string, passes: (record: TaskFacts) => boolean): Promise<void> {
     const key = `${namespace}/tasks/${id}/record`
-    const end = new AbortController()
-    for await (const event of this.office.memory.watch(key, { signal: end.signal })) {
-      if (event.type === 'set' && passes(event.value as unknown as TaskFacts)) break
+    const signal = AbortSignal.timeout(factMsMax)
+    let newest: unknown = null
+    for await (const event of this.office.memory.watch(key, { signal })) {
+      if (event.type !== 'set') continue
+      newest = event.value
+      if (passes(event.value as unknown as TaskFacts)) return
     }
-    end.abort()
+    const stored = await this.office.memory.get(key)
+    throw new Error(`${id} is not as it was to be; heard last: ${JSON.stringify(newest)}, stored: ${JSON.stringify(stored)}`)
   }
 
   /** Two writers that had not seen each other: each adds what it knows, and nothing is lost. */
@@ -168,7 +174,7 @@ export class PrintShop {
     }
     await Promise.all(pages.map((id) => this.task(id, ({ status }) => status === 'completed')))
     await this.task('mail-printer', ({ status }) => status === 'failed')
-    await this.task('mail-readers', ({ status, attempts }) => status === 'pending' && attempts === 1)
+    await this.task('mail-readers', ({ status, attempts }) => status === 'pending' && attempts >= 1)
     await this.task('review', ({ status }) => status === 'processing')
     await b.order({ do: 'lock', name: 'cutting-table', waitMs: 0 })
     void a.order({ do: 'lock', name: 'cutting-table', waitMs: 600_000 }).catch(() => {})
@@ -183,6 +189,9 @@ export class PrintShop {
     await this.office.shutdown({ drainMs: 0 })
   }
 }
+
+/** A fact that has not come after so long never comes. */
+const factMsMax = 50_000
 
 export interface TaskFacts {
   readonly status: string
