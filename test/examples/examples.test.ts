@@ -10,7 +10,8 @@ test('every example passes its own check', async () => {
   expect(code, stdout + stderr).toBe(0)
   const names = (await readdir('examples')).filter(isNumbered)
   for (const name of names) expect(stdout).toMatch(new RegExp(`^ok +${name}`, 'm'))
-})
+  // Fifteen of them, one after the other, with real leases in some.
+}, 180_000)
 
 test('every example is named in the README of the examples', async () => {
   const readme = await readFile('examples/README.md', 'utf8')
