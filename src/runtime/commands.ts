@@ -24,6 +24,15 @@ export type TaskCommand =
 /** What only a driven task takes. */
 export type DrivenCommand = Exclude<TaskCommand, { type: 'task.cancel' }>
 
+/** What is taken from outside, by kind of address: for these the rules here hold, however the event comes. */
+export const commandsByKind: Readonly<Record<Address['kind'], Readonly<Record<string, true>>>> = {
+  task: { 'task.cancel': true, 'task.progress': true, 'task.complete': true, 'task.fail': true } satisfies Record<
+    TaskCommand['type'],
+    true
+  >,
+  worker: { 'worker.drain': true },
+}
+
 export type Address = { readonly kind: 'task' | 'worker'; readonly id: string }
 
 /** @throws `not_supported` for anything but `task/<id>` and `worker/<id>`. */

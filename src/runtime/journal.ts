@@ -16,8 +16,8 @@ import type { Receipt, Store, Stored } from '../ports/store.ts'
 import { entryBytesAtMost } from '../wire/entry-codec.ts'
 import { Contexts } from './contexts.ts'
 
-/** What an entry adds to its value, at most, as long as few workers write the key. */
-const entryOverheadBytes = 1024
+/** About what a write takes beside its entry: key, condition and guard. */
+const writeOverheadBytes = 1024
 
 export interface JournalWriter {
   submit(unit: Unit, bytes: number, answer: (receipt: Receipt, isUncertain: boolean) => void, urgent: boolean): void
@@ -172,5 +172,5 @@ function hasSeen(stored: Stored, { entry }: Write): boolean {
 
 /** Bytes for the buffer's bound. @throws `too_large` for an entry that the store would refuse. */
 function sizeOf(write: Write): number {
-  return entryOverheadBytes + (write.entry === null ? 0 : entryBytesAtMost(write.entry))
+  return writeOverheadBytes + (write.entry === null ? 0 : entryBytesAtMost(write.entry))
 }

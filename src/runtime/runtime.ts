@@ -26,7 +26,7 @@ import { CommitTimes } from '../trace/commit-times.ts'
 import { RuntimeTrace } from '../trace/runtime-trace.ts'
 import type { TraceSource } from '../trace/trace-source.ts'
 import { ReadCache } from './cache.ts'
-import { assertEvent, type DrivenCommand, drivenEventOf, parseAddress, taskCommandOf } from './commands.ts'
+import { assertEvent, commandsByKind, type DrivenCommand, drivenEventOf, parseAddress, taskCommandOf } from './commands.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { type Explanation, explain } from './explain.ts'
 import { HandlerRunner } from './handlers.ts'
@@ -378,7 +378,7 @@ export class Runtime {
       seen: () => this.#journal.seen,
       cache: this.#cache,
       trace: this.#trace,
-      actors: () => this.#supervisor.addresses().flatMap((address) => this.#supervisor.get(address) ?? []),
+      actors: () => [...this.#supervisor.actors()].map(([, actor]) => actor),
     }
   }
 
@@ -438,7 +438,7 @@ export class Runtime {
         `worker ${quote(id)} is not in this process; only its own process can send it events`,
       )
     }
-    if (event.type !== 'worker.drain') {
+    if (!Object.hasOwn(commandsByKind.worker, event.type)) {
       throw new MemorySyncError('not_supported', `a worker takes "worker.drain" from outside, not ${quote(event.type)}`)
     }
     void this.#workers.drain(id)

@@ -123,6 +123,14 @@ export class Supervisor implements Post {
     return this.#children.get(address)?.actor
   }
 
+  /** Those that live, by their addresses. Not to be gone on with while one is started or stopped. */
+  *actors(): Generator<[address: string, actor: AnyActorRef]> {
+    for (const address of this.#children.keys()) {
+      const actor = this.get(address)
+      if (actor !== undefined) yield [address, actor]
+    }
+  }
+
   addresses(): string[] {
     return [...this.#children.keys()]
   }

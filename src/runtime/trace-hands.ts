@@ -17,7 +17,7 @@ import type { Random } from '../ports/random.ts'
 import type { Store } from '../ports/store.ts'
 import type { TraceHands } from '../trace/runtime-trace.ts'
 import type { ReadCache } from './cache.ts'
-import { assertEvent } from './commands.ts'
+import { assertEvent, commandsByKind } from './commands.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { CheckedOptions } from './options.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -48,12 +48,7 @@ export function traceHands(traced: TracedRuntime): TraceHands {
     random,
     commitTimes: traced.commitTimes,
     inspect: (observe) => supervisor.inspect(observe),
-    *actors() {
-      for (const address of supervisor.addresses()) {
-        const actor = supervisor.get(address)
-        if (actor !== undefined) yield [address, actor]
-      }
-    },
+    actors: () => supervisor.actors(),
     restartsOf: (address) => supervisor.restartsOf(address),
     onDeadLetter: (listener) => supervisor.onDeadLetter(({ address, event }) => listener(address, event)),
     onProblem: (listener) => traced.onProblem(listener),
@@ -74,8 +69,9 @@ export function traceHands(traced: TracedRuntime): TraceHands {
     },
     async send(address, event) {
       assertEvent(event)
-      const kind = address.split('/')[0] ?? ''
-      if (commandsByKind.get(kind)?.has(event.type) === true) return traced.send(address, event)
+      const kind = address.split('/')[0]
+      const isCommand = (kind === 'task' || kind === 'worker') && Object.hasOwn(commandsByKind[kind], event.type)
+      if (isCommand) return traced.send(address, event)
       sendAsChartSays(supervisor, address, event)
     },
     report: traced.report,
@@ -83,13 +79,10 @@ export function traceHands(traced: TracedRuntime): TraceHands {
   }
 }
 
-/** What `runtime.send` takes: for these its rules hold, and no others. */
-const commandsByKind: ReadonlyMap<string, ReadonlySet<string>> = new Map([
-  ['task', new Set(['task.cancel', 'task.progress', 'task.complete', 'task.fail'])],
-  ['worker', new Set(['worker.drain'])],
-])
-
-/** @throws `not_supported` when its actor is not here or would not take it now, `invalid_value` when the chart fails on it. */
+/**
+ * @throws `not_supported` when its actor is not here or its chart does not name the event in its present state (guards may still pass
+ * it over), `invalid_value` when the chart fails on it.
+ */
 function sendAsChartSays(supervisor: Supervisor, address: string, event: PostEvent): void {
   const snapshot: unknown = supervisor.get(address)?.getSnapshot()
   if (!isMachineSnapshot(snapshot) || snapshot.status !== 'active') {

@@ -33,8 +33,9 @@ export class CommitTimes {
         return store.features
       },
       commit: (units, options) => {
+        // Before the call: a store in this process has done its work when it returns.
+        const startMs = this.#timesMs === null ? null : this.#clock.monotonicMs()
         const answer = store.commit(units, options)
-        const startMs = this.#timesMs === null ? 0 : this.#clock.monotonicMs()
         answer.then(
           () => this.#answered(units.length, startMs),
           () => {},
@@ -60,11 +61,11 @@ export class CommitTimes {
     }
   }
 
-  #answered(units: number, startMs: number): void {
+  #answered(units: number, startMs: number | null): void {
     this.#units += units
     this.#batches++
     // A commit that was sent before the timing began has no beginning.
-    if (this.#timesMs !== null && startMs > 0 && this.#timesMs.length < timesMax) {
+    if (this.#timesMs !== null && startMs !== null && this.#timesMs.length < timesMax) {
       this.#timesMs.push(this.#clock.monotonicMs() - startMs)
     }
   }

@@ -57,7 +57,7 @@ export class RecordMaker {
   transition(draft: TransitionDraft, stamp: Stamp): TransitionRecord {
     const { address, actions } = draft
     this.#begin()
-    const event = this.event(address, draft.event)
+    const event = this.#event(address, draft.event)
     const writes: TracedWrite[] = []
     const listed = actions.length === 0 ? nothing : this.#listed(address, actions, writes)
     const context = draft.hasNewContext
@@ -94,7 +94,7 @@ export class RecordMaker {
   /** An event of a record that has little else. */
   lostEvent(address: string, event: { readonly type: string }): CutEvent {
     this.#begin()
-    return this.event(address, event)
+    return this.#event(address, event)
   }
 
   /** The sides of a conflict and its result, alike bounded. */
@@ -107,7 +107,7 @@ export class RecordMaker {
     }
   }
 
-  event(address: string, given: { readonly type: string }): CutEvent {
+  #event(address: string, given: { readonly type: string }): CutEvent {
     const event = withoutEntries(given)
     const told = this.#redacted(event, { kind: 'event', address, name: event.type })
     if (told === event) return this.#cutter.cutEvent(event, this.#room())

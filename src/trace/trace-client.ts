@@ -7,6 +7,7 @@
  * - O2 tries are bounded: a source that cannot be heard is lost until it is announced again
  */
 import { MemorySyncError, quote } from '../domain/errors.ts'
+import { type Backoff, backoffMs } from '../domain/retry.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { PostEvent } from '../ports/post.ts'
 import type { Random } from '../ports/random.ts'
@@ -20,8 +21,8 @@ import type { TraceClient } from './trace-source.ts'
 export const triesMax = 6
 /** Of them refused ones: nobody listens there. */
 export const refusedMax = 3
-export const retryBaseMs = 100
-export const retryMaxMs = 2000
+export const retryBackoff: Backoff = { baseMs: 100, factor: 2, maxMs: 2000, jitter: 0.5 }
+
 export interface TraceClientHands {
   readonly clock: Clock
   readonly random: Random
@@ -165,8 +166,8 @@ class HttpTraceClient implements TraceClient {
     }
     this.#state = 'connecting'
     const { clock, random } = this.#hands
-    const pauseMs = Math.min(retryMaxMs, retryBaseMs * 2 ** (this.#tries - 1)) * (0.5 + random.next() / 2)
-    this.#timer = clock.setTimer(pauseMs, () => this.#connect(announcement))
+    const pauseMs = backoffMs(retryBackoff, this.#tries, random.next())
+    this.#timer = clock.setTimer(pauseMs, () => this.#connect(announcement), { keepAlive: false })
   }
 
   #lose(reason: string): void {

@@ -1,6 +1,8 @@
 /**
  * One connection to another process's trace server: its lines as records, and an event sent there. Checks the shape of what
  * comes. Decides nothing about trying again.
+ *
+ * - C1 reading keeps no process alive, and nothing is thrown into it
  */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type ErrorCode, MemorySyncError, messageOf, quote } from '../domain/errors.ts'
@@ -52,13 +54,15 @@ export class TraceConnection {
     this.#waitForLife()
     const path = after === null ? '/trace' : `/trace?after=${after}`
     const request = await requestTo(this.#announcement, 'GET', path)
+    // Before anything else: a request that nobody listens to throws its end at the host.
+    request.on('error', (error: NodeJS.ErrnoException) => this.#break(messageOf(error), error.code === 'ECONNREFUSED'))
     if (this.#isOver) {
       request.destroy()
       return
     }
     this.#request = request
+    request.on('socket', (socket) => socket.unref())
     request.on('response', (response) => this.#begin(response))
-    request.on('error', (error: NodeJS.ErrnoException) => this.#break(messageOf(error), error.code === 'ECONNREFUSED'))
     request.end()
   }
 
@@ -99,7 +103,8 @@ export class TraceConnection {
 
   #waitForLife(): void {
     this.#timer?.cancel()
-    this.#timer = this.#hands.clock.setTimer(quietMsMax, () => this.#break(`it gave no sign of life for ${quietMsMax} ms`))
+    const silent = (): void => this.#break(`it gave no sign of life for ${quietMsMax} ms`)
+    this.#timer = this.#hands.clock.setTimer(quietMsMax, silent, { keepAlive: false })
   }
 
   #break(reason: string, isRefused = false): void {

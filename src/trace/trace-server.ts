@@ -9,10 +9,11 @@
  * - U1 nothing here keeps the process alive, and nothing is thrown into it
  * - U2 what a client does not read is not kept for it: the ring is all there is
  */
-import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
+import { tokenCheck } from '../http/guards.ts'
+import { readJsonBody } from '../http/json-body.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PostEvent } from '../ports/post.ts'
 import type { TraceSource } from './trace-source.ts'
@@ -45,9 +46,10 @@ export interface TraceServer {
 export async function startTraceServer(hands: TraceServerHands): Promise<TraceServer> {
   const { createServer } = await import('node:http')
   const streams = new TraceStreams(hands)
+  const isToken = tokenCheck(hands.token)
   const sockets = new Set<Socket>()
   const server = createServer((request, response) => {
-    answer(hands, server, streams, request, response).catch((thrown) => refuse(response, thrown))
+    answer(hands, isToken, server, streams, request, response).catch((thrown) => refuse(response, thrown))
   })
   server.maxConnections = connectionsMax
   server.on('connection', (socket) => {
@@ -91,17 +93,18 @@ function portOf(server: Server): number {
 
 async function answer(
   hands: TraceServerHands,
+  isToken: ReturnType<typeof tokenCheck>,
   server: Server,
   streams: TraceStreams,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { host, origin, authorization = '' } = request.headers
+  const { host, origin, authorization } = request.headers
   const port = portOf(server)
   // Pages of any site may try loopback ports; none can set these, nor learn the token.
   if ((host !== `127.0.0.1:${port}` && host !== `localhost:${port}`) || origin !== undefined)
     return reply(response, 403, forbidden)
-  if (!isToken(authorization, hands.token)) return reply(response, 401, unknownToken)
+  if (!isToken(authorization)) return reply(response, 401, unknownToken)
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1')
   if (request.method === 'GET' && pathname === '/trace') {
     streams.begin(response, afterOf(searchParams.get('after')))
@@ -113,7 +116,8 @@ async function answer(
 
 async function send({ trace, allowsActions }: TraceServerHands, request: IncomingMessage): Promise<object> {
   if (!allowsActions()) throw new MemorySyncError('not_supported', 'the inspector was not started with --allow-actions')
-  const { address, event } = await readBody(request)
+  const body = await readJsonBody(request, sendBodyBytesMax)
+  const { address, event } = (typeof body === 'object' && body !== null ? body : {}) as { address?: unknown; event?: unknown }
   if (typeof address !== 'string') {
     throw new MemorySyncError('invalid_option', `the address must be a text such as "task/42", not ${quote(address)}`)
   }
@@ -122,34 +126,11 @@ async function send({ trace, allowsActions }: TraceServerHands, request: Incomin
   return { ok: true }
 }
 
-async function readBody(request: IncomingMessage): Promise<{ readonly address?: unknown; readonly event?: unknown }> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > sendBodyBytesMax) throw new MemorySyncError('too_large', `an event has at most ${sendBodyBytesMax} bytes`)
-    chunks.push(chunk)
-  }
-  let body: unknown
-  try {
-    body = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-  } catch (cause) {
-    throw new MemorySyncError('invalid_value', `the body is no JSON: ${messageOf(cause)}`, { cause })
-  }
-  return body !== null && typeof body === 'object' ? body : {}
-}
-
 function afterOf(given: string | null): number | undefined {
   if (given === null) return undefined
   const after = Number(given)
   if (Number.isSafeInteger(after) && after >= 0 && given !== '') return after
   throw new MemorySyncError('invalid_option', `after must be the number of a record, not ${quote(given)}`)
-}
-
-function isToken(authorization: string, token: string): boolean {
-  const given = Buffer.from(authorization)
-  const expected = Buffer.from(`Bearer ${token}`)
-  return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
 const forbidden = errorBody('not_supported', 'this is served to inspectors of this machine only, not to pages')

@@ -63,10 +63,10 @@ export interface TraceSource {
    */
   watch(wake: () => void, options?: TraceWatchOptions): TraceWatch
   /**
-   * Sends an event to a live actor: what `runtime.send` takes by its rules, else an event that the actor's chart would take in
-   * its present state. Whether anybody may do so is the caller's to decide.
+   * Sends an event to a live actor: what `runtime.send` takes by its rules, else an event that the actor's chart names in
+   * its present state; its guards may still pass it over. Whether anybody may do so is the caller's to decide.
    *
-   * @throws `invalid_option` for what is no event or is reserved, `not_supported` for an actor that is not here or would not take it
+   * @throws `invalid_option` for what is no event or is reserved, `not_supported` for an actor that is not here or whose chart does not name it
    */
   send(address: string, event: PostEvent): Promise<void>
 }

@@ -5,7 +5,7 @@ import { createRuntime } from '../../src/runtime/create-runtime.ts'
 import { announcementKey, announcementOf, inspectKey, inspectRenewMs, inspectTtlSeconds } from '../../src/trace/beacon-keys.ts'
 import type { TraceRecord } from '../../src/wire/trace-record.ts'
 import { startChild, withDirectory } from '../process/children.ts'
-import { toldBy } from './served.ts'
+import { served, toldBy } from './served.ts'
 
 const fixture = '../../trace/fixtures/traced-worker.ts'
 
@@ -100,4 +100,18 @@ test('being inspected keeps no process alive', { timeout: 60_000 }, async () => 
     client.stop()
     await inspector.shutdown()
   })
+})
+
+test('reading keeps no process alive either', { timeout: 60_000 }, async () => {
+  const it = await served()
+  try {
+    const child = startChild('../../trace/fixtures/reader.ts', { announcement: it.announcement })
+    await child.hears((message) => 'heard' in (message as object))
+    expect(it.server.clients).toBe(1)
+    // Nothing holds it but the channel to its parent; the stream that it reads goes on.
+    child.process.disconnect()
+    expect(await child.ended).toEqual({ code: 0, signal: null })
+  } finally {
+    await it.server.close()
+  }
 })

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createVirtualClock, type VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { announcementOf } from '../../src/trace/beacon-keys.ts'
 import { thisProcess } from '../../src/trace/this-process.ts'
-import { refusedMax, retryBaseMs, triesMax } from '../../src/trace/trace-client.ts'
+import { refusedMax, retryBackoff, triesMax } from '../../src/trace/trace-client.ts'
 import { lineCharactersMax, quietMsMax } from '../../src/trace/trace-connection.ts'
 import type { TraceClient } from '../../src/trace/trace-source.ts'
 import type { TraceAnnouncement } from '../../src/wire/inspector-api.ts'
@@ -160,7 +160,7 @@ describe('a client', () => {
     client.announced({ ...busy, url: 'http://127.0.0.1:1/trace' })
     await untilGivenUp(client, clock)
     // After the last of them it waits no more.
-    expect(clock.monotonicMs() - startMs).toBeLessThan(retryBaseMs * 2 ** refusedMax)
+    expect(clock.monotonicMs() - startMs).toBeLessThan(retryBackoff.baseMs * 2 ** refusedMax)
     expect(clock.pending).toBe(0)
   })
 
@@ -199,6 +199,23 @@ describe('a client', () => {
     expect(client.state).toBe('elsewhere')
     await expect(client.send('a', { type: 'x' })).rejects.toMatchObject({ code: 'store_unavailable' })
     expect([records, it.server.clients]).toEqual([[], 0])
+  })
+
+  test('that is stopped before its connection was made throws nothing into the process', async () => {
+    const it = await serving()
+    const thrown: unknown[] = []
+    const hear = (error: unknown): void => void thrown.push(error)
+    process.on('uncaughtException', hear)
+    ends.push(() => process.off('uncaughtException', hear))
+    const { client } = reading()
+    client.announced(it.announcement)
+    client.announced({ ...it.announcement, incarnation: 'another life' })
+    client.stop()
+    const { request } = await import('node:http')
+    // What was begun before this request has ended before its answer.
+    const answer = once(request(it.announcement.url).end(), 'response')
+    await answer
+    expect(thrown).toEqual([])
   })
 
   test('tells nothing after it was stopped, and keeps no connection', async () => {

@@ -47,12 +47,7 @@ export function tracedSystem({ incarnation = 'life', ...options }: TracedSystemO
     random: createSeededRandom(1),
     commitTimes: new CommitTimes(clock),
     inspect: (observe) => supervisor.inspect(observe),
-    *actors() {
-      for (const address of supervisor.addresses()) {
-        const actor = supervisor.get(address)
-        if (actor !== undefined) yield [address, actor]
-      }
-    },
+    actors: () => supervisor.actors(),
     restartsOf: (address) => supervisor.restartsOf(address),
     onDeadLetter: (listener) => supervisor.onDeadLetter(({ address, event }) => listener(address, event)),
     onProblem(listener) {

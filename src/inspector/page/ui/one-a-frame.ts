@@ -18,10 +18,10 @@ export function oneAFrame(work: () => void): Cancel {
 }
 
 function runNext(): void {
-  for (const piece of waiting) {
-    waiting.delete(piece)
-    piece()
-    break
-  }
+  const [piece] = waiting
+  if (piece === undefined) return
+  waiting.delete(piece)
+  // Before the piece: one that throws must not keep the others waiting for ever.
   if (waiting.size > 0) browser.onFrame(runNext)
+  piece()
 }
