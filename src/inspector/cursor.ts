@@ -2,7 +2,7 @@
  * A reader's place in a recording, and the next piece of it in bounded portions. Knows no connection.
  *
  * - C1 a reader is given every record behind its place, in order, or is told that it missed some and begins anew
- * - C2 it costs its place, and while it begins one reference for each record of the beginning
+ * - C2 it costs its place, and while it begins one small object for each record of the beginning
  */
 import { eventRecordsMax } from '../wire/inspector-api.ts'
 import type { TraceRecord } from '../wire/trace-record.ts'

@@ -65,7 +65,12 @@ export class InspectorHttpServer {
   constructor(parts: HttpServerParts) {
     this.#parts = parts
     this.#server = createServer(
-      { headersTimeout: headMsMax, requestTimeout: requestMsMax, keepAliveTimeout: connectionIdleMs },
+      {
+        headersTimeout: headMsMax,
+        requestTimeout: requestMsMax,
+        connectionsCheckingInterval: headMsMax / 2,
+        keepAliveTimeout: connectionIdleMs,
+      },
       (request, response) => void this.#received(request, response),
     )
     this.#server.maxConnections = connectionsMax

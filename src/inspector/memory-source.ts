@@ -5,6 +5,7 @@
  * - M1 the snapshot is bounded: {@link snapshotTasksMax} keys of tasks and {@link snapshotKeysMax} of all; how many more there are is
  *   told as a gap
  * - M2 a feed that breaks is told as a gap and followed again, until {@link MemorySource.stop} or the runtime's end
+ * - M3 behind a gap all is told anew under another incarnation: what was deleted meanwhile no snapshot names
  */
 import { MemorySyncError, messageOf } from '../domain/errors.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
@@ -38,6 +39,9 @@ export class MemorySource {
   #timer: Timer | null = null
   #seq = 0
   #isSnapshot = true
+  /** Snapshots that were told, the present one included. */
+  #snapshots = 0
+  #isTold = false
   #keys = 0
   #tasks = 0
   #leftOut = 0
@@ -49,9 +53,16 @@ export class MemorySource {
 
   /** Settles when all that was stored has been told, or will not be for now. */
   start(): Promise<void> {
-    const { workerId, incarnation, namespace, store } = this.#parts.about
-    this.#tell({ type: 'source', kind: 'memory', workerId, incarnation, pid: null, host: null, namespace, store })
+    this.#introduce()
     return new Promise((resolve) => void this.#follow(resolve))
+  }
+
+  #introduce(): void {
+    const { workerId, incarnation: life, namespace, store } = this.#parts.about
+    const incarnation = this.#snapshots === 0 ? life : `${life}.${this.#snapshots}`
+    this.#snapshots++
+    this.#isTold = true
+    this.#tell({ type: 'source', kind: 'memory', workerId, incarnation, pid: null, host: null, namespace, store })
   }
 
   stop(): void {
@@ -61,7 +72,6 @@ export class MemorySource {
 
   async #follow(caughtUp: () => void): Promise<void> {
     const { signal } = this.#end
-    this.#beginSnapshot()
     try {
       for await (const event of this.#parts.watch(signal)) {
         if (signal.aborted) break
@@ -74,6 +84,7 @@ export class MemorySource {
     }
     caughtUp()
     if (signal.aborted) return
+    this.#beginAnew()
     this.#timer = this.#parts.clock.setTimer(followAgainMs, () => void this.#follow(() => {}), { keepAlive: false })
   }
 
@@ -94,8 +105,11 @@ export class MemorySource {
   #take(event: MemoryEvent): void {
     if (event.type === 'reset') {
       this.#gap(null, 'slow-watcher')
-      this.#beginSnapshot()
-    } else if (event.type === 'caught-up') {
+      this.#beginAnew()
+      return
+    }
+    if (!this.#isTold) this.#introduce()
+    if (event.type === 'caught-up') {
       if (this.#leftOut > 0) this.#gap(this.#leftOut, 'limit')
       this.#isSnapshot = false
       this.#lastFault = null
@@ -106,8 +120,9 @@ export class MemorySource {
     }
   }
 
-  #beginSnapshot(): void {
+  #beginAnew(): void {
     this.#isSnapshot = true
+    this.#isTold = false
     this.#keys = 0
     this.#tasks = 0
     this.#leftOut = 0

@@ -87,11 +87,6 @@ export class Present {
     }
   }
 
-  clear(): void {
-    this.#sources.clear()
-    this.#entries.clear()
-  }
-
   /**
    * As a session that begins here: each source, then its charts, actors and figures; then the memory as a snapshot. All with the number
    * of their source's newest record: what follows has the next one.
@@ -113,6 +108,8 @@ export class Present {
   }
 
   #begin(about: SourceRecord): void {
+    // A memory is told whole.
+    if (about.kind === 'memory') this.#entries.clear()
     this.#sources.set(about.source, {
       about,
       charts: [],

@@ -2,7 +2,7 @@
  * The session so far: one line of JSON per record, in the order in which they came, bounded. Each record has a place, counted from
  * the session's first. Knows neither where records come from nor who reads them.
  *
- * - R1 at most `recordsMax` records and `bytesMax` bytes are kept; the oldest go
+ * - R1 at most `recordsMax` records and `bytesMax` UTF-16 units of text are kept; the oldest go
  * - R2 what is kept explains itself: {@link Recorder.before} is what there was at the place of the oldest one
  */
 import type { TraceRecord } from '../wire/trace-record.ts'

@@ -81,7 +81,9 @@ export class Session {
 
   #begin() {
     const watched = this.#watch()
-    return { watched, begun: this.#ending.then(() => watched.start()) }
+    // It may have ended while the one before it was ending.
+    const start = (): Promise<void> => (this.#current?.watched === watched ? watched.start() : Promise.resolve())
+    return { watched, begun: this.#ending.then(start) }
   }
 
   #endLater(): void {
@@ -94,7 +96,7 @@ export class Session {
     this.#grace = null
     const current = this.#current
     this.#current = null
-    if (current !== null) this.#ending = current.watched.stop()
+    if (current !== null) this.#ending = Promise.all([this.#ending, current.watched.stop()]).then(() => {})
   }
 
   async #within(limitMs: number, promise: Promise<void>): Promise<void> {

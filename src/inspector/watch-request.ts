@@ -35,6 +35,7 @@ export class WatchRequest {
   #soon: Timer | null = null
   /** One write after the other: the last call decides what is stored. */
   #work: Promise<void> = Promise.resolve()
+  #isAskWaiting = false
   #isStopped = false
 
   constructor(parts: WatchRequestParts) {
@@ -85,7 +86,11 @@ export class WatchRequest {
   }
 
   #ask(): Promise<void> {
+    // One that waits for its turn reads what is there then.
+    if (this.#isAskWaiting) return this.#work
+    this.#isAskWaiting = true
     return this.#then(async () => {
+      this.#isAskWaiting = false
       if (this.#isStopped || this.#allowsMore(await this.#parts.memory.entry(this.#key))) return
       await this.#parts.memory.set(this.#key, { ...this.#parts.request }, { ttlSeconds: inspectTtlSeconds })
     })

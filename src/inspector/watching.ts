@@ -2,7 +2,8 @@
  * One period of watching: the own process, the others on this memory, and the memory itself, merged into one recording. Knows no
  * request and no page.
  *
- * - W1 it never ends by itself: what cannot be heard is told as a gap and tried again
+ * - W1 it never ends by itself: others and the memory that cannot be heard are told as a gap and tried again; that the own process
+ *   cannot be is only logged
  */
 import { MemorySyncError, messageOf, quote } from '../domain/errors.ts'
 import type { PostEvent } from '../ports/post.ts'

@@ -47,7 +47,7 @@ export type InspectorAction =
   /** A pending task that is backing off may be claimed at once. */
   | { readonly type: 'task.retry'; readonly task: string }
   | { readonly type: 'worker.drain'; readonly source: string; readonly worker: string }
-  /** By force: the holder's guarded writes are refused from then on. `name` as in `runtime.lock(name)`. */
+  /** By force: the holder's guarded writes are refused from then on. `key`: where it lies, whole. */
   | { readonly type: 'lock.release'; readonly key: string }
 
 export type ActionReply =

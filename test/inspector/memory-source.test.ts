@@ -3,6 +3,8 @@ import { MemorySyncError } from '../../src/domain/errors.ts'
 import { createRuntime } from '../../src/index.ts'
 import { followAgainMs, MemorySource, snapshotKeysMax, snapshotTasksMax } from '../../src/inspector/memory-source.ts'
 import { OtherProcesses, othersMax } from '../../src/inspector/other-processes.ts'
+import { Folder } from '../../src/inspector/page/model/fold.ts'
+import { Present } from '../../src/inspector/present.ts'
 import { Redaction } from '../../src/inspector/redaction.ts'
 import { askAgainMs, WatchRequest } from '../../src/inspector/watch-request.ts'
 import { silentLogger } from '../../src/ports/logger.ts'
@@ -63,11 +65,27 @@ describe('the memory as a source', () => {
     const { clock, records, reports, source, opened } = follow([fault(), fault(), feed([set('a'), caughtUp])])
     await source.start()
     await clock.advance(2 * followAgainMs)
-    expect(records.map(brief)).toEqual(['source', 'gap null disconnected', 'gap null disconnected', 'a = 1'])
+    expect(records.map(brief)).toEqual(['source', 'gap null disconnected', 'gap null disconnected', 'source', 'a = 1'])
     expect(reports).toHaveLength(1)
     source.stop()
     await clock.advance(10 * followAgainMs)
     expect(opened()).toBe(3)
+  })
+
+  it('is another life behind a gap, so that what was deleted meanwhile is not kept', async () => {
+    const { records, source } = follow([feed([set('a'), set('gone'), caughtUp, { type: 'reset' }, set('a'), caughtUp])])
+    await source.start()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(records.map(brief)).toEqual(['source', 'a = 1', 'gone = 1', 'gap null slow-watcher', 'source', 'a = 1'])
+    const page = new Folder()
+    const late = new Present()
+    for (const record of records) {
+      late.apply(record)
+      page.fold(record)
+    }
+    expect([...page.state.entries.keys()]).toEqual(['a'])
+    expect(late.records().flatMap((record) => (record.type === 'change' ? [record.key] : []))).toEqual(['a'])
+    source.stop()
   })
 
   it('is lost with its runtime', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Json } from '../../src/domain/json.ts'
 import { pagesMax } from '../../src/inspector/serve-inspector.ts'
 import type { SourceRecord, TraceRecord } from '../../src/wire/trace-record.ts'
 import { type EventClient, InspectorFixture } from './inspector-fixture.ts'
@@ -158,6 +159,13 @@ describe('what a page may ask', () => {
     await runtime.submit({ id: 't1', type: 'nobody-takes-it' })
     expect(JSON.parse((await get('/api/explain?task=t1')).text)).toMatchObject({ id: 't1', state: 'pending' })
     expect((await get('/api/explain?task=t2')).status).toBe(404)
+  })
+
+  it('why a task is where it is, but not where values are redacted: it would quote them', async () => {
+    const { runtime, get } = await fixture.serve({ redact: (value) => value as Json })
+    await runtime.submit({ id: 't1', type: 'nobody-takes-it' })
+    const { status, text } = await get('/api/explain?task=t1')
+    expect([status, JSON.parse(text).error.code]).toEqual([409, 'not_supported'])
   })
 
   it('the session so far, as lines that explain themselves', async () => {

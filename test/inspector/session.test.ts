@@ -76,3 +76,36 @@ it('sends to whom it hears, and to nobody when it is over', async () => {
   await session.close()
   await expect(session.join()).rejects.toMatchObject({ code: 'closed' })
 })
+
+it('that was left before it could begin never begins, and its end waits for the one before', async () => {
+  const clock = createVirtualClock()
+  const log: string[] = []
+  let release = (): void => {}
+  let count = 0
+  const session = new Session(clock, (): Watched => {
+    const epoch = `e${++count}`
+    return {
+      recorder: new Recorder(epoch, { recordsMax: 1000, bytesMax: 1_000_000 }),
+      start: async () => void log.push(`start ${epoch}`),
+      stop() {
+        log.push(`stop ${epoch}`)
+        if (epoch !== 'e1') return Promise.resolve()
+        return new Promise<void>((resolve) => {
+          release = resolve
+        })
+      },
+      send: async () => {},
+    }
+  })
+  const one = await clock.drive(session.join())
+  one.leave()
+  await clock.advance(graceMs)
+  const joining = session.join()
+  const closed = session.close().then(() => log.push('closed'))
+  await clock.advance(beginMsMax)
+  await joining
+  expect(log).toEqual(['start e1', 'stop e1', 'stop e2'])
+  release()
+  await closed
+  expect(log).toEqual(['start e1', 'stop e1', 'stop e2', 'closed'])
+})

@@ -26,7 +26,8 @@ export function inspectSequenceCommand({ output }: Cli): Command {
     .action(async (file: string, _given: unknown, self: Command) => {
       const { actor, max } = optionsOf<{ actor?: string; max?: number }>(self)
       const records = await read(file, actor)
-      await output.line(mermaidSequence(records, max === undefined ? {} : { messagesMax: max }))
+      const mermaid = mermaidSequence(records, max === undefined ? {} : { messagesMax: max })
+      await (output.isJson ? output.json({ mermaid }) : output.line(mermaid))
     })
 }
 

@@ -3,8 +3,6 @@ import { spawn } from 'node:child_process'
 import { platform } from 'node:os'
 import type { Command } from 'commander'
 import { checkInspectorOptions } from '../../inspector/options.ts'
-import { loadPage } from '../../inspector/page-assets.ts'
-import { RuntimeInspector } from '../../inspector/serve-inspector.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { wholeNumber } from '../arguments.ts'
 import { command, optionsOf } from '../documented.ts'
@@ -63,6 +61,11 @@ async function inspect({ output, interrupts }: Cli, session: Session, options: I
     ...(port === undefined ? {} : { port }),
     ...(sample === undefined ? {} : { sample }),
   })
+  // Loaded by who inspects: a server costs every other command its time to start.
+  const [{ RuntimeInspector }, { loadPage }] = await Promise.all([
+    import('../../inspector/serve-inspector.ts'),
+    import('../../inspector/page-assets.ts'),
+  ])
   const watched = watchRuntime(session)
   const inspector = new RuntimeInspector(runtime, checked, await loadPage())
   try {
