@@ -68,6 +68,11 @@ export type TaskRecord = {
 
 export const takeoversMax = 10
 
+/** Whether a dependency in this state does not keep the task waiting (any more). */
+export function isMetBy({ onDependencyFailure }: TaskRecord, status: TaskStatus | 'unknown' | undefined): boolean {
+  return status === 'completed' || (onDependencyFailure === 'run' && (status === 'failed' || status === 'cancelled'))
+}
+
 const statuses: ReadonlySet<unknown> = new Set(['pending', 'processing', 'completed', 'failed', 'cancelled'])
 
 /** Whether a stored value has a record's shape: others can write to any key, and what they write must not be trusted. */

@@ -110,6 +110,7 @@ function textOf(piece: Piece): string {
     case 'live':
       return `event: live\nid: ${placeText(piece.place)}\ndata: {}\n\n`
     case 'reset':
-      return `event: reset\ndata: ${JSON.stringify({ lost: piece.lost })}\n\n`
+      // Without a field of its own a message has the id of the one before it.
+      return `event: reset\nid:\ndata: ${JSON.stringify({ lost: piece.lost })}\n\n`
   }
 }

@@ -1,7 +1,7 @@
 /** Why a task is where it is, in words and data, from records alone: any process can ask. Decides and writes nothing. */
 import type { SeenRecord, TaskState } from '../../machines/task.ts'
 import { deadlineLeftMs, type Moment } from '../domain/deadline.ts'
-import { isEnded, type Takeover, type TaskFault, type TaskRecord } from '../domain/task-record.ts'
+import { isEnded, isMetBy, type Takeover, type TaskFault, type TaskRecord } from '../domain/task-record.ts'
 
 export interface DependencyState {
   readonly id: string
@@ -46,7 +46,7 @@ export async function explain(seen: SeenRecord, hands: ExplainHands): Promise<Ex
   const delayLeftMs =
     record.status === 'pending' && record.notBefore !== undefined ? deadlineLeftMs(record.notBefore, hands.now()) : 0
   const leaseLeftMs = record.status === 'processing' ? hands.leaseLeftMs(seen) : null
-  const unmet = dependencies.filter(({ status }) => !isMet(status, record))
+  const unmet = dependencies.filter(({ status }) => !isMetBy(record, status))
   const state: TaskState =
     record.status !== 'pending' ? record.status : delayLeftMs > 0 ? 'backingOff' : unmet.length > 0 ? 'blocked' : 'pending'
   return {
@@ -71,10 +71,6 @@ export async function explain(seen: SeenRecord, hands: ExplainHands): Promise<Ex
     cancelRequested: record.cancelRequested ?? null,
     takeovers: record.takeovers ?? [],
   }
-}
-
-function isMet(status: DependencyState['status'], record: TaskRecord): boolean {
-  return status === 'completed' || (record.onDependencyFailure === 'run' && (status === 'failed' || status === 'cancelled'))
 }
 
 interface Facts {

@@ -4,7 +4,7 @@
  */
 import { MemorySyncError, quote } from '../domain/errors.ts'
 import { assertId } from '../domain/key.ts'
-import { compareInQueue, isEnded, type TaskRecord, type TaskStatus } from '../domain/task-record.ts'
+import { compareInQueue, isEnded, isMetBy, type TaskRecord, type TaskStatus } from '../domain/task-record.ts'
 
 /** The queue as it was when it was read: a private copy, to be changed in place and given to `syncQueue`. */
 export interface QueueDocument {
@@ -129,10 +129,7 @@ export class QueueFold {
 export function isBlocked(record: TaskRecord, statusOf: (id: string) => TaskStatus | undefined): boolean {
   if (record.status !== 'pending') return false
   for (const id of record.dependsOn ?? []) {
-    const status = statusOf(id)
-    const isMet =
-      status === 'completed' || (record.onDependencyFailure === 'run' && (status === 'failed' || status === 'cancelled'))
-    if (!isMet) return true
+    if (!isMetBy(record, statusOf(id))) return true
   }
   return false
 }

@@ -138,7 +138,10 @@ export function createApp(browser: Browser): PageApp {
     },
   })
 
+  /** Counts what was shown: who still brings records of an earlier session is late. */
+  let shownSession = 0
   const forget = (): void => {
+    shownSession++
     playback.pause()
     recording.clear()
     found.clear()
@@ -193,12 +196,20 @@ export function createApp(browser: Browser): PageApp {
       connection.open()
     },
     async openSession(name, chunks) {
+      let own: number | null = null
+      const isShown = (): boolean => own === null || own === shownSession
       const begin = (): void => {
         connection.closeFor(name)
         forget()
+        own = shownSession
       }
-      const told = await readSession(chunks, begin, append, () => new Promise((resume) => browser.after(0, resume)))
-      notice.value = told
+      const take = (records: readonly TraceRecord[]): boolean => {
+        if (isShown()) append(records)
+        return isShown()
+      }
+      const told = await readSession(chunks, begin, take, () => new Promise((resume) => browser.after(0, resume)))
+      // Another file, or the live session, has taken its place meanwhile.
+      if (isShown()) notice.value = told
       loop.request()
     },
     exportSession() {

@@ -9,9 +9,13 @@ export function openFile(app: PageApp, file: File): void {
 /** Streams are not iterable in every browser yet. */
 async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader()
-  while (true) {
-    const { done, value } = await reader.read()
-    if (done) return
-    yield value
+  try {
+    while (true) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    await reader.cancel()
   }
 }

@@ -1,7 +1,7 @@
 /** The newest records of one thing, kept up as the session grows: nothing is missed, nothing is read twice. */
 import { describe, expect, it } from 'vitest'
 import type { PlacedRecord } from '../../../src/inspector/page/model/session-state.ts'
-import { RecordSearch, searchFoundMax, searchScanMax } from '../../../src/inspector/page/panes/record-search.ts'
+import { RecordSearch, searchFoundMax, searchKeptMax, searchScanMax } from '../../../src/inspector/page/panes/record-search.ts'
 import type { TraceRecord, TransitionRecord } from '../../../src/wire/trace-record.ts'
 
 /** A recording of `length` records, of which those at multiples of `every` are transitions of `task/x`. */
@@ -97,6 +97,36 @@ describe('a search of records', () => {
     expect(placesOf(search, 105)[0]).toBe(100)
     expect(search.before(105).records[1]?.record).not.toBe(before)
     expect(search.before(105).records[1]?.record).toBe(records.at(90))
+  })
+
+  it('notices another session also while it has found nothing', () => {
+    const records = new Records(100, 10)
+    const search = new RecordSearch(records, (record): record is TransitionRecord => record === wanted)
+    const wanted = records.at(-1) as unknown
+    expect(search.before(100).records).toEqual([])
+    records.replace(105)
+    records.read = 0
+    search.before(105)
+    expect(records.read).toBe(105)
+  })
+
+  it('looks further back in the past, until there is enough', () => {
+    const records = new Records(1000, 1)
+    const search = new RecordSearch(records, isTransition)
+    search.before(1000)
+    expect(placesOf(search, 1000 - searchFoundMax + 1).length).toBeGreaterThanOrEqual(searchFoundMax)
+    expect(placesOf(search, 1000 - searchFoundMax + 1)[0]).toBe(1000 - searchFoundMax)
+  })
+
+  it('keeps what was asked for when more comes', () => {
+    const records = new Records(10_000, 1)
+    const search = new RecordSearch(records, isTransition)
+    search.before(9000)
+    for (let looks = 0; looks < 12; looks++) search.goBack()
+    const { length } = search.before(9000).records
+    expect(length).toBeGreaterThan(searchKeptMax)
+    expect(search.before(9010).records).toHaveLength(length)
+    expect(search.before(9010).searchedFrom).toBe(9010 - length)
   })
 
   it('does not join what it found to newer ones that it could not read up to', () => {

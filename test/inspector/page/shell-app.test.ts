@@ -257,6 +257,39 @@ describe('session files', () => {
     frames()
   }
 
+  it('stops bringing in a file when another one was opened meanwhile', async () => {
+    const here = await setUp()
+    here.app.exportSession()
+    const text = here.browser.downloads[0]?.text ?? ''
+    let release = (): void => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield new TextEncoder().encode(text)
+      await released
+      yield new TextEncoder().encode(text.slice(text.indexOf('\n') + 1))
+    }
+    const opening = here.app.openSession('slow.jsonl', slow())
+    for (let turns = 0; here.app.connection.value.type !== 'recorded' && turns < 100; turns++) {
+      here.browser.pass(1)
+      await settled()
+    }
+    await open(here, text)
+    const { endPosition } = here.app.recording
+    release()
+    let isOpen = true
+    void opening.finally(() => {
+      isOpen = false
+    })
+    while (isOpen) {
+      here.browser.pass(1)
+      await settled()
+    }
+    expect(here.app.connection.value).toEqual({ type: 'recorded', name: 'some.jsonl' })
+    expect(here.app.recording.endPosition).toBe(endPosition)
+  })
+
   it('opens what it saved, without asking the server for anything', async () => {
     const there = await setUp()
     const before = addresses(there.app)

@@ -164,6 +164,18 @@ describe('a value as lines', () => {
     const wide = Array.from({ length: 90 }, () => Array.from({ length: 90 }, () => 1))
     const all = new Set(['$', ...wide.map((_, index) => `$/${index}`)])
     expect(lines(wide, { turned: all, openDepth: 0 }).length).toBeLessThanOrEqual(linesMax)
+    let deep: unknown = Array.from({ length: 2 * linesMax }, () => 1)
+    const shown = new Map<string, number>()
+    const open = new Set<string>()
+    let path = '$'
+    for (let depth = 0; depth < 20; depth++) {
+      deep = [deep, ...Array.from({ length: 2 * membersShown }, () => 1)]
+      open.add(path)
+      path += '/0'
+    }
+    open.add(path)
+    shown.set(path, 2 * linesMax)
+    expect(lines(deep, { turned: open, openDepth: 0, shown }).length).toBeLessThanOrEqual(linesMax)
   })
 })
 

@@ -135,7 +135,7 @@ const expectation = 'choose a .jsonl file that was exported from the inspector'
 function readHeader(value: unknown): number {
   const header = (typeof value === 'object' && value !== null ? value : {}) as { readonly [member: string]: unknown }
   const { format, product, exportedAtMs } = header
-  // Servers write other members in its place.
+  // A header that does not name the product is taken, too.
   if ((product !== undefined && product !== sessionProduct) || typeof format !== 'number') {
     throw new MemorySyncError('corrupt', `line 1 is not the header of a session, ${quote(value)}: ${expectation}`)
   }

@@ -7,6 +7,7 @@ import { defaultNamespace, type Keys, keysOf } from '../../../domain/key.ts'
 import {
   compareInQueue,
   isEnded,
+  isMetBy,
   isTaskRecord,
   type Takeover,
   type TaskFault,
@@ -165,9 +166,7 @@ function unmetOf(record: TaskRecord, statusById: ReadonlyMap<string, TaskStatus>
   const unmet: { id: string; status: TaskStatus | 'unknown' }[] = []
   for (const id of record.dependsOn ?? []) {
     const status = statusById.get(id) ?? 'unknown'
-    const isMet =
-      status === 'completed' || (record.onDependencyFailure === 'run' && (status === 'failed' || status === 'cancelled'))
-    if (!isMet) unmet.push({ id, status })
+    if (!isMetBy(record, status)) unmet.push({ id, status })
   }
   return unmet
 }

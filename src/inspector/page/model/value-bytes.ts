@@ -5,7 +5,7 @@ import { valueDepthMax } from '../../../domain/json.ts'
 const depthMax = valueDepthMax + 16
 
 /**
- * Bytes on the heap, within a factor of two.
+ * Bytes on the heap, within a factor of two. Names of members, which records mostly share, are not counted.
  *
  * @returns Infinity for what is nested deeper than any value may be: walking it would overflow the stack of whoever shows it.
  */

@@ -5,7 +5,7 @@ import type { TaskRow } from '../model/selectors.ts'
 import type { ActorView, SessionState } from '../model/session-state.ts'
 import { StateBadge } from '../ui/badge.tsx'
 import { countText } from '../ui/format.ts'
-import { remembered } from '../ui/remembered.ts'
+import { filterText } from '../ui/remembered.ts'
 import { FilterField } from '../ui/toolbar.tsx'
 import { VirtualList } from '../ui/virtual-list.tsx'
 import { idOfSharer } from './chart-subject.ts'
@@ -20,7 +20,7 @@ export interface ChartSharersProps {
 }
 
 export function ChartSharers({ app, sharers, selected }: ChartSharersProps) {
-  const filter = remembered('chart.filter', '')
+  const filter = filterText('chart')
   const state = app.state.value
   const words = filter.value.toLowerCase()
   const shown = useMemo(

@@ -4,6 +4,7 @@
  * - C1 an actor that lives is lit by its own state
  * - C2 a task that has no live actor is lit by its record: it is where the shared memory says, whatever its last actor said
  */
+import { isEnded } from '../../../domain/task-record.ts'
 import type { ChartDefinition } from '../../../wire/chart-definition.ts'
 import type { LitState } from '../chart/chart-lights.ts'
 import { type TaskRow, tasksOf } from '../model/selectors.ts'
@@ -56,7 +57,7 @@ export function chartSubject(
 ): ChartSubject | null {
   if (selected === null) {
     const chart = chosenKey === null ? undefined : state.charts.get(chosenKey)
-    const choice = chart === undefined ? chartChoices(state)[0] : choiceOf(chosenKey ?? '', chart)
+    const choice = chart === undefined ? allCharts(state)[0] : choiceOf(chosenKey ?? '', chart)
     return choice === undefined ? null : { ...nothing, choice }
   }
   const actor = state.actors.get(selected) ?? null
@@ -67,8 +68,7 @@ export function chartSubject(
   const choice = choiceFor(state, actor, atRest)
   if (choice === null) return null
   if (atRest !== null) {
-    const isOpen = !['completed', 'failed', 'cancelled'].includes(atRest.status)
-    return { ...nothing, choice, address, actor, atRest, stateValue: atRest.status, isOpen }
+    return { ...nothing, choice, address, actor, atRest, stateValue: atRest.status, isOpen: !isEnded(atRest.record) }
   }
   if (actor === null) return { ...nothing, choice, address }
   const { lastEdges, lastPosition } = actor

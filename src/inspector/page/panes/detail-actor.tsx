@@ -33,7 +33,8 @@ export function ActorDetail({ app, actor }: { readonly app: App; readonly actor:
       ),
     [app, source, address],
   )
-  const events = search.before(state.position).records.slice(0, eventsShown)
+  const { records, searchedFrom } = search.before(state.position)
+  const events = records.slice(0, eventsShown)
   const last = events[0]
   const contextBefore = useMemo(
     () => (last === undefined ? undefined : app.recording.stateAt(last.position).actors.get(actor.id)?.context),
@@ -86,7 +87,11 @@ export function ActorDetail({ app, actor }: { readonly app: App; readonly actor:
         </Section>
       )}
       <Section title="Last events" note={events.length === 0 ? undefined : 'newest first'}>
-        {events.length === 0 && <p class="faint">None in what is recorded.</p>}
+        {events.length === 0 && (
+          <p class="faint">
+            {searchedFrom <= app.recording.firstPosition ? 'None in what is recorded.' : 'None in what was looked through.'}
+          </p>
+        )}
         <ol class="detail-events">
           {events.map(({ position, record }) => (
             <li key={position}>

@@ -5,7 +5,7 @@ import { type LockRow, locksOf } from '../model/selectors.ts'
 import { StateBadge } from '../ui/badge.tsx'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { countOf } from '../ui/format.ts'
-import { remembered } from '../ui/remembered.ts'
+import { filterText, remembered } from '../ui/remembered.ts'
 import { SplitPane } from '../ui/split-pane.tsx'
 import { type Column, Table } from '../ui/table.tsx'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
@@ -16,7 +16,7 @@ import { LeaseMeter } from './meter.tsx'
 import { rowsWithWords } from './words.ts'
 
 export function LocksPane({ app }: { readonly app: App }) {
-  const filter = remembered<string>('locks.filter', '')
+  const filter = filterText('locks')
   const chosen = remembered<string>('locks.chosen', '')
   const calm = useCalmState(app)
   const { state, nowMs } = calm

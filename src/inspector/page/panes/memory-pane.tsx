@@ -9,7 +9,7 @@ import type { SessionState } from '../model/session-state.ts'
 import { Badge } from '../ui/badge.tsx'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { countOf, countText } from '../ui/format.ts'
-import { remembered } from '../ui/remembered.ts'
+import { filterText } from '../ui/remembered.ts'
 import { SplitPane } from '../ui/split-pane.tsx'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
 import { VirtualList } from '../ui/virtual-list.tsx'
@@ -20,7 +20,7 @@ import { MemoryEntry } from './memory-entry.tsx'
 const rowPx = 24
 
 export function MemoryPane({ app }: { readonly app: App }) {
-  const filter = remembered<string>('memory.filter', '')
+  const filter = filterText('memory')
   const state = app.state.value
   const tree = keyTree(state)
   const text = filter.value.trim()

@@ -12,7 +12,7 @@ import type { PlacedRecord, RecordingReader } from '../model/session-state.ts'
 export const searchScanMax = 50_000
 /** Records taken by one look, the newest. */
 export const searchFoundMax = 200
-/** Records kept of one search, the newest. */
+/** Records kept of one search, the newest; more only after somebody has asked to look further back. */
 export const searchKeptMax = 2000
 
 type SearchedRecording = Pick<RecordingReader, 'findBack' | 'firstPosition' | 'at'>
@@ -31,6 +31,8 @@ export class RecordSearch<R extends TraceRecord> {
   #found: readonly PlacedRecord<R>[] = []
   #from = 0
   #through = 0
+  /** The record before {@link #through}: another one there is of another session. */
+  #last: TraceRecord | undefined
 
   constructor(recording: SearchedRecording, accepts: (record: TraceRecord) => record is R) {
     this.#recording = recording
@@ -42,6 +44,11 @@ export class RecordSearch<R extends TraceRecord> {
     const isNear = position >= this.#from && position - this.#through <= searchScanMax && this.#through > 0
     if (!isNear || this.#isOtherSession()) this.#start(position)
     else if (position > this.#through) this.#goOn(position)
+    const records = this.#found.filter((placed) => placed.position < position)
+    const isShort = records.length < Math.min(searchFoundMax, this.#found.length)
+    if (!isShort || this.#from <= this.#recording.firstPosition) return { records, searchedFrom: this.#searchedFrom }
+    // In the past, where the newest that are kept lie behind the place.
+    this.goBack()
     return { records: this.#found.filter((placed) => placed.position < position), searchedFrom: this.#searchedFrom }
   }
 
@@ -54,9 +61,7 @@ export class RecordSearch<R extends TraceRecord> {
 
   /** Another one was opened in place of the searched one. */
   #isOtherSession(): boolean {
-    const newest = this.#found[0]
-    if (newest === undefined || newest.position < this.#recording.firstPosition) return false
-    return this.#recording.at(newest.position) !== newest.record
+    return this.#through > this.#recording.firstPosition && this.#recording.at(this.#through - 1) !== this.#last
   }
 
   get #searchedFrom(): number {
@@ -67,7 +72,12 @@ export class RecordSearch<R extends TraceRecord> {
     const { found, nextBefore } = this.#look(position, searchScanMax)
     this.#found = found
     this.#from = nextBefore
+    this.#arrived(position)
+  }
+
+  #arrived(position: number): void {
     this.#through = position
+    this.#last = this.#recording.at(position - 1)
   }
 
   #goOn(position: number): void {
@@ -78,11 +88,12 @@ export class RecordSearch<R extends TraceRecord> {
       this.#from = nextBefore
     } else {
       const all = [...found, ...this.#found]
-      this.#found = all.slice(0, searchKeptMax)
+      const keptMax = Math.max(searchKeptMax, this.#found.length)
+      this.#found = all.slice(0, keptMax)
       const oldest = this.#found.at(-1)
-      if (all.length > searchKeptMax && oldest !== undefined) this.#from = oldest.position
+      if (all.length > keptMax && oldest !== undefined) this.#from = oldest.position
     }
-    this.#through = position
+    this.#arrived(position)
   }
 
   #look(before: number, scanMax: number): { readonly found: readonly PlacedRecord<R>[]; readonly nextBefore: number } {

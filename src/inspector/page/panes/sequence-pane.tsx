@@ -16,7 +16,7 @@ import { laterRecords } from '../sequence/sequence-window.ts'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { countText } from '../ui/format.ts'
-import { remembered } from '../ui/remembered.ts'
+import { filterText, remembered } from '../ui/remembered.ts'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
 import { usePacedState } from './calm-state.ts'
 import { RecordSearch } from './record-search.ts'
@@ -31,7 +31,7 @@ const kindLabels: Readonly<Record<MessageKind, { readonly label: string; readonl
 }
 
 export function SequencePane({ app }: { readonly app: App }) {
-  const text = remembered('sequence.filter', '')
+  const text = filterText('sequence')
   const hidden = remembered('sequence.hidden', '')
   const isOnlyOne = remembered('sequence.only', false)
   const state = usePacedState(app)

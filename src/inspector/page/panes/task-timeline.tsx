@@ -7,7 +7,7 @@ import { remembered } from '../ui/remembered.ts'
 import { stateText } from '../ui/state-text.ts'
 import { Time } from '../ui/time.tsx'
 import { Section } from './facts.tsx'
-import { RecordSearch } from './record-search.ts'
+import { type Found, RecordSearch } from './record-search.ts'
 import { type RecordLine, type StoryLine, storyOf, type TransitionLine } from './task-story.ts'
 
 export interface TaskTimelineProps {
@@ -21,13 +21,10 @@ export function TaskTimeline({ app, task, view }: TaskTimelineProps) {
   const state = app.state.value
   const search = useSearch(app, task)
   const [, lookAgain] = useState(0)
-  // Reads what came since the last time, so once a frame costs little.
-  const { records, searchedFrom } = search.before(state.position)
+  // Reads what came since the last time, so once a frame costs little; and nothing for who does not want them.
+  const { records, searchedFrom } = showsTransitions.value ? search.before(state.position) : notAsked
   const versions = useMemo(() => [...view.history, view.current], [view])
-  const lines = useMemo(
-    () => storyOf(versions, showsTransitions.value ? records : []),
-    [versions, records.length, records[0]?.position, showsTransitions.value],
-  )
+  const lines = useMemo(() => storyOf(versions, records), [versions, records.length, records[0]?.position])
   const isShort = searchedFrom > app.recording.firstPosition
   return (
     <Section
@@ -66,6 +63,8 @@ export function TaskTimeline({ app, task, view }: TaskTimelineProps) {
     </Section>
   )
 }
+
+const notAsked: Found<TransitionRecord> = { records: [], searchedFrom: 0 }
 
 function useSearch(app: App, task: string): RecordSearch<TransitionRecord> {
   return useMemo(() => {

@@ -6,7 +6,7 @@ import { Badge, StateBadge } from '../ui/badge.tsx'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { agoText, countOf, countText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icon.tsx'
-import { remembered } from '../ui/remembered.ts'
+import { filterText, remembered } from '../ui/remembered.ts'
 import { SplitPane } from '../ui/split-pane.tsx'
 import { type Column, Table } from '../ui/table.tsx'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
@@ -17,13 +17,15 @@ import { placesOf, statusLooks, type TaskGroup, taskGroups } from './task-groups
 import { rowsWithWords } from './words.ts'
 
 export function TasksPane({ app }: { readonly app: App }) {
-  const filter = remembered<string>('tasks.filter', '')
+  const filter = filterText('tasks')
   const group = remembered<TaskGroup['name']>('tasks.group', 'all')
   const chosen = remembered<string>('tasks.chosen', '')
   const calm = useCalmState(app, taskPeriodMs)
   const { state, nowMs } = calm
   const tasks = tasksOf(state, nowMs)
-  const listed = tasks[group.value]
+  // An older page may have kept another word.
+  const shownGroup = taskGroups.find(({ name }) => name === group.value)?.name ?? 'all'
+  const listed = tasks[shownGroup]
   const rows = useMemo(
     () =>
       rowsWithWords(listed, filter.value, ({ id, record, status }) => [
@@ -50,7 +52,7 @@ export function TasksPane({ app }: { readonly app: App }) {
                 key={name}
                 type="button"
                 class={`group is-${tone}`}
-                aria-pressed={group.value === name}
+                aria-pressed={shownGroup === name}
                 onClick={() => {
                   group.value = name
                 }}
@@ -86,7 +88,7 @@ export function TasksPane({ app }: { readonly app: App }) {
         sidePercent={40}
         main={
           rows.length === 0 ? (
-            <Nothing group={group.value} isFiltered={listed.length > 0} hasTasks={tasks.all.length > 0} />
+            <Nothing group={shownGroup} isFiltered={listed.length > 0} hasTasks={tasks.all.length > 0} />
           ) : (
             <Table
               label="Tasks"

@@ -5,7 +5,7 @@ import { type WorkerRow, workersOf } from '../model/selectors.ts'
 import type { SessionState } from '../model/session-state.ts'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { countOf } from '../ui/format.ts'
-import { remembered } from '../ui/remembered.ts'
+import { filterText, remembered } from '../ui/remembered.ts'
 import { SplitPane } from '../ui/split-pane.tsx'
 import { type Column, Table } from '../ui/table.tsx'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
@@ -17,7 +17,7 @@ import { typesText, WorkerLoad, WorkerState } from './worker-cells.tsx'
 import { WorkerDetail } from './worker-detail.tsx'
 
 export function WorkersPane({ app }: { readonly app: App }) {
-  const filter = remembered<string>('workers.filter', '')
+  const filter = filterText('workers')
   const chosen = remembered<string>('workers.chosen', '')
   const calm = useCalmState(app, taskPeriodMs)
   const { state, nowMs } = calm

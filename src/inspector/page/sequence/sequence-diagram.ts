@@ -40,10 +40,10 @@ export function sequenceDiagram(messages: readonly Message[], workerIdOf: (sourc
     names.set(message.to.id, message.to)
     names.set(message.from.id, message.from)
   }
-  const kept = new Set([...names.keys()].slice(0, lanesMax - 1))
+  const always = [outsideLane.id, memoryLane.id].filter((id) => names.has(id))
+  const kept = new Set([...new Set([...always, ...names.keys()])].slice(0, lanesMax - 1))
   const isCut = names.size > lanesMax
-  const laneOf = (lane: LaneName): LaneName =>
-    !isCut || kept.has(lane.id) || lane.kind === 'memory' || lane.kind === 'outside' ? lane : othersLane
+  const laneOf = (lane: LaneName): LaneName => (!isCut || kept.has(lane.id) ? lane : othersLane)
   const ordered = orderedLanes(shown, laneOf)
   const indexById = new Map(ordered.map(({ id }, index) => [id, index]))
   const indexOf = (lane: LaneName) => indexById.get(laneOf(lane).id) ?? 0
@@ -68,12 +68,6 @@ function orderedLanes(messages: readonly Message[], laneOf: (lane: LaneName) => 
 }
 
 const placeByKind: Readonly<Record<LaneKind, number>> = { outside: 0, actor: 1, process: 1, memory: 2 }
-
-/** For a window that has nothing to say yet. */
-export const emptyDiagram: SequenceDiagram = {
-  lanes: [outsideLane, memoryLane].map((lane) => ({ ...lane, processLabel: '' })),
-  rows: [],
-}
 
 /** An address as a head has room for it: `{ kind: 'task', name: '42' }`; of a lock without namespace and nonce. */
 export function headName(address: string, namespace: string): { readonly kind: string; readonly name: string } {

@@ -63,7 +63,8 @@ export function ActionButton({ app, action, label, confirm }: ActionButtonProps)
   )
 }
 
-function Reply({ reply }: { readonly reply: ActionReply }) {
+/** What came of it. */
+export function Reply({ reply }: { readonly reply: ActionReply }) {
   return 'ok' in reply ? (
     <span class="is-good-text">{reply.message}</span>
   ) : (

@@ -72,7 +72,7 @@ export function jsonLines(value: unknown, folding: Folding): readonly JsonLine[]
     for (const [name, inner] of members.slice(0, shown)) {
       add(inner, name, `${place.path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, place.depth + 1)
     }
-    if (members.length > shown) {
+    if (members.length > shown && lines.length < linesMax) {
       const path = `${place.path}/…`
       lines.push({ path, depth: place.depth + 1, name: null, type: 'more', left: members.length - shown, of: place.path })
     }

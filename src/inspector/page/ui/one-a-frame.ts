@@ -10,18 +10,27 @@ const waiting = new Set<() => void>()
 /** Runs `work` in a frame of its own, after what waits already. */
 export function oneAFrame(work: () => void): Cancel {
   const piece = (): void => work()
-  if (waiting.size === 0) browser.onFrame(runNext)
   waiting.add(piece)
+  ask()
   return () => {
     waiting.delete(piece)
   }
 }
 
+let isAsked = false
+
+function ask(): void {
+  if (isAsked || waiting.size === 0) return
+  isAsked = true
+  browser.onFrame(runNext)
+}
+
 function runNext(): void {
+  isAsked = false
   const [piece] = waiting
   if (piece === undefined) return
   waiting.delete(piece)
   // Before the piece: one that throws must not keep the others waiting for ever.
-  if (waiting.size > 0) browser.onFrame(runNext)
+  ask()
   piece()
 }

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks'
 import type { ActionReply } from '../../../wire/inspector-api.ts'
 import type { App } from '../app.ts'
+import { Reply } from './action-button.tsx'
 import { Icon } from './icon.tsx'
 import { parsePayload } from './payload.ts'
 import { whyNot } from './why-not.ts'
@@ -18,13 +19,18 @@ export function SendEvent({ app, source, address, events }: SendEventProps) {
   const [chosen, setChosen] = useState<string | null>(null)
   const [text, setText] = useState('')
   const [reply, setReply] = useState<ActionReply | null>(null)
+  const [isSending, setSending] = useState(false)
   const reason = whyNot(app)
   const payload = parsePayload(text)
   const isOpen = chosen !== null && events.includes(chosen)
   const send = (): void => {
-    if (chosen === null || !payload.ok) return
+    if (chosen === null || !payload.ok || isSending) return
     setReply(null)
-    void app.act({ type: 'actor.send', source, address, event: { ...payload.members, type: chosen } }).then(setReply)
+    setSending(true)
+    void app.act({ type: 'actor.send', source, address, event: { ...payload.members, type: chosen } }).then((told) => {
+      setReply(told)
+      setSending(false)
+    })
   }
   return (
     <div class="send">
@@ -35,7 +41,7 @@ export function SendEvent({ app, source, address, events }: SendEventProps) {
             type="button"
             class="button send-type"
             aria-expanded={isOpen && chosen === type}
-            disabled={reason !== null}
+            disabled={reason !== null || isSending}
             title={reason ?? `Send ${type} to ${address}`}
             onClick={() => {
               setChosen(chosen === type ? null : type)
@@ -66,17 +72,13 @@ export function SendEvent({ app, source, address, events }: SendEventProps) {
             />
           </label>
           <div class="action">
-            <button type="submit" class="button is-primary" disabled={!payload.ok || reason !== null}>
+            <button type="submit" class="button is-primary" disabled={!payload.ok || reason !== null || isSending}>
               <Icon name="send" />
               Send
             </button>
             <span role="status">
               {!payload.ok && <span class="is-bad-text">{payload.fault}</span>}
-              {payload.ok && reply !== null && (
-                <span class={'ok' in reply ? 'is-good-text' : 'is-bad-text'}>
-                  {'ok' in reply ? reply.message : `${reply.error.code}: ${reply.error.message}`}
-                </span>
-              )}
+              {payload.ok && reply !== null && <Reply reply={reply} />}
             </span>
           </div>
         </form>
