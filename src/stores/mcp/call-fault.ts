@@ -122,7 +122,7 @@ function isNotConnected(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.message === 'Not connected'
 }
 
-/** `fetch failed` hides why in its cause, sometimes as several errors: one for each address that it tried. */
+/** The `fetch` of a client that was handed in hides why in its cause, sometimes as several errors: one for each address that it tried. */
 function systemCodeOf(thrown: unknown): string | null {
   if (typeof thrown !== 'object' || thrown === null) return null
   const { code, cause, errors } = thrown as { readonly code?: unknown; readonly cause?: unknown; readonly errors?: unknown }

@@ -17,7 +17,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { changesWaitMsMax, memoryTools } from '../../wire/mcp-memory.ts'
 import { callFaultOf } from './call-fault.ts'
-import { separateFetch } from './http-fetch.ts'
+import { httpFetch } from './http-fetch.ts'
 import type { Target } from './target.ts'
 import type { Dialect, ToolReply } from './tool-call.ts'
 
@@ -228,7 +228,7 @@ class ClientSession implements Session {
         return null
       case 'http': {
         // No call is waited for longer than this.
-        const fetch = separateFetch(clock, 2 * changesWaitMsMax + openTimeoutMs)
+        const fetch = httpFetch({ clock, replyMsMax: 2 * changesWaitMsMax + openTimeoutMs, replyBytesMax: messageBytesMax })
         const headers: Record<string, string> = target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }
         return new StreamableHTTPClientTransport(target.url, { fetch, requestInit: { headers } })
       }

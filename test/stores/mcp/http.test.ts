@@ -1,5 +1,4 @@
 /** The store at our server over HTTP: tokens, lost replies, restarts, and what many calls at once leave behind. */
-import { getEventListeners } from 'node:events'
 import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -7,9 +6,7 @@ import { serveHttp } from '../../../src/mcp/http-server.ts'
 import { systemClock } from '../../../src/platform.ts'
 import type { Store, Write } from '../../../src/ports/store.ts'
 import { fileStore } from '../../../src/stores/file.ts'
-import { separateFetch } from '../../../src/stores/mcp/http-fetch.ts'
 import { commit, committed, FeedReader, pairs, put, rejectsWith, valueAt } from '../../../src/testing/store-contract/subject.ts'
-import { createVirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { temporaryDirectory } from '../peers.ts'
 import { Ends, memoryServer, privateStore, servedByHttp, storeAt } from './served.ts'
 
@@ -162,32 +159,6 @@ describe('many calls at once', () => {
     }
     expect(warnings).toEqual([])
   })
-
-  test('have one listener on the signal that they share, and are ended by it', async () => {
-    const { url, requests } = await silentServer()
-    const shared = new AbortController()
-    const fetch = separateFetch(systemClock, 60_000)
-    const pending = Array.from({ length: 50 }, () => fetch(url, { method: 'POST', body: '{}', signal: shared.signal }))
-    const failures = Promise.allSettled(pending)
-    await expect.poll(() => requests()).toBe(50)
-    expect(getEventListeners(shared.signal, 'abort')).toHaveLength(1)
-    shared.abort(new Error('closing'))
-    for (const { status } of await failures) expect(status).toBe('rejected')
-  })
-
-  test('end at the latest when no caller waits any more', async () => {
-    const { url, requests } = await silentServer()
-    const clock = createVirtualClock()
-    const pending = separateFetch(clock, 60_000)(url, { method: 'POST', body: '{}' })
-    const failure = expect(pending).rejects.toThrow('within 60000 ms')
-    await expect.poll(() => requests()).toBe(1)
-    await clock.advance(60_000)
-    await failure
-  })
-
-  test('open no stream for news', async () => {
-    expect((await separateFetch(systemClock, 1)('http://127.0.0.1:1/', { method: 'GET' })).status).toBe(405)
-  })
 })
 
 /** A connection that the old server closed may take a commit with it, and nobody knows then: the caller looks, and decides. */
@@ -217,12 +188,6 @@ async function freePort(): Promise<number> {
   const url = await listen(server)
   await new Promise((resolve) => server.close(resolve))
   return Number(new URL(url).port)
-}
-
-async function silentServer(): Promise<{ url: string; requests(): number }> {
-  let count = 0
-  const url = await listen(createServer(() => count++))
-  return { url, requests: () => count }
 }
 
 interface Proxy {
