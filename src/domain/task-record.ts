@@ -189,6 +189,12 @@ export function replayed(record: TaskRecord, enqueued: TaskRecord['enqueued']): 
   return { ...rest, status: 'pending', attempts: 0, enqueued, epoch: record.epoch + 1 }
 }
 
+/** The pause of a pending task is over: attempts, epoch and place stay. */
+export function pauseEnded(record: TaskRecord): TaskRecord {
+  const { notBefore: _, ...rest } = record
+  return rest
+}
+
 export function cancelAsked(record: TaskRecord, reason: string): TaskRecord {
   return changed(record, { cancelRequested: reason })
 }

@@ -13,7 +13,6 @@ import type { Logger } from '../ports/logger.ts'
 import type { PostEvent } from '../ports/post.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { InspectorAction } from '../wire/inspector-api.ts'
-import { retryNow } from './retry-now.ts'
 
 const id = z.string().min(1).max(512)
 // The rest of it is JSON already, and not too deep: the body was.
@@ -81,7 +80,7 @@ async function perform(parts: ActionsParts, action: InspectorAction): Promise<st
       await runtime.queue.replay(action.task)
       return `task ${action.task} is pending again`
     case 'task.retry':
-      await retryNow(runtime.inside, action.task)
+      await runtime.queue.retryNow(action.task)
       return `task ${action.task} may be claimed now`
     case 'worker.drain':
       await send(action.source, `worker/${action.worker}`, { type: 'worker.drain' })

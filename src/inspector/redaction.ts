@@ -2,14 +2,14 @@
  * What may be told: the hook over what does not come from the own process (that redacts itself), the secrets of inspection itself, and
  * the bound of a value. Knows no stream.
  *
- * - T1 a hook that throws redacts the whole value; the first time is reported
- * - T2 the token of an announcement is not told with its entry: who reads a page could else send events where the page may not
+ * - T1 the token of an announcement is not told with its entry: who reads a page could else send events where the page may not
  */
 import type { Entry } from '../domain/entry.ts'
-import { messageOf } from '../domain/errors.ts'
+import type { MemorySyncError } from '../domain/errors.ts'
 import type { Json } from '../domain/json.ts'
 import { announcementKey, announcementOf } from '../trace/beacon-keys.ts'
 import { Cutter } from '../trace/cut.ts'
+import { Redactor } from '../trace/redactor.ts'
 import type { Redact, RedactPlace } from '../trace/trace-source.ts'
 import { type CutValue, isCut, redactedText, type TraceRecord, valueBytesMax } from '../wire/trace-record.ts'
 
@@ -18,16 +18,13 @@ const cutMembersMax = 32
 const memberBytesMax = 512
 
 export class Redaction {
-  readonly #redact: Redact | undefined
-  readonly #report: (message: string) => void
+  readonly #redactor: Redactor
   readonly #before: string
   readonly #behind: string
   readonly #cutter = new Cutter()
-  #hasFailed = false
 
-  constructor(namespace: string, redact: Redact | undefined, report: (message: string) => void) {
-    this.#redact = redact
-    this.#report = report
+  constructor(namespace: string, redact: Redact | undefined, report: (error: MemorySyncError) => void) {
+    this.#redactor = new Redactor(redact === undefined ? [] : [redact], report)
     const [before = '', behind = ''] = announcementKey(namespace, '*').split('*')
     this.#before = before
     this.#behind = behind
@@ -62,7 +59,7 @@ export class Redaction {
 
   /** A record of another process, which has redacted and cut it by its own rules. */
   record(record: TraceRecord): TraceRecord {
-    if (this.#redact === undefined) return record
+    if (this.#redactor.isIdle) return record
     switch (record.type) {
       case 'actor':
         return { ...record, context: this.#told(record.context, placeOf('context', record.address, record.chartId ?? '')) }
@@ -101,21 +98,11 @@ export class Redaction {
   }
 
   #event<Event extends { readonly type: string }>(address: string, event: Event): Event {
-    const told = this.#told(event, placeOf('event', address, event.type))
-    const isEvent = typeof told === 'object' && told !== null && !Array.isArray(told)
-    // Which type it is of must be known, whatever was taken out.
-    return { ...(isEvent ? told : { redacted: told }), type: event.type } as unknown as Event
+    return this.#redactor.event(address, event) as Event
   }
 
   #told(value: unknown, place: RedactPlace): Json {
-    if (this.#redact === undefined) return value as Json
-    try {
-      return this.#redact(value, place)
-    } catch (thrown) {
-      if (!this.#hasFailed) this.#report(`the redaction hook threw, values are redacted whole: ${messageOf(thrown)}`)
-      this.#hasFailed = true
-      return redactedText
-    }
+    return this.#redactor.value(value, place) as Json
   }
 }
 

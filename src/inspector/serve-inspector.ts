@@ -74,7 +74,7 @@ export class RuntimeInspector implements Inspector {
     this.#runtime = runtime
     this.#options = options
     this.#page = page
-    this.#redaction = new Redaction(runtime.namespace, redact, (message) => logger.warn(`inspector: ${message}`))
+    this.#redaction = new Redaction(runtime.namespace, redact, (error) => logger.warn(`inspector: ${error.message}`))
     this.session = new Session(clock, () => new Watching(runtime, options, this.#redaction))
     this.#server = new InspectorHttpServer({
       port,

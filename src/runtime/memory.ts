@@ -230,8 +230,9 @@ export class Memory {
   }
 
   /**
-   * A snapshot, `caught-up`, then every change, each key's in revision order; after a gap `reset` and a snapshot.
-   * Ends when `signal` aborts or the runtime shuts down.
+   * A snapshot, `caught-up`, then the changes, each key's in revision order; after a gap `reset` and a snapshot. Of several changes
+   * of a key that follow each other faster than they are read, or than the store tells of them, only the last may come: it has seen
+   * the others. Ends when `signal` aborts or the runtime shuts down.
    */
   async *watch(pattern: string, options: MemoryWatchOptions = {}): AsyncGenerator<MemoryEvent> {
     parsePattern(pattern)

@@ -1,4 +1,4 @@
-/** `runtime.queue`: what waits, what failed, and replaying it. Reads records; the order is the record's own. */
+/** `runtime.queue`: what waits, what failed, and running it again. Reads records; the order is the record's own. */
 import { compareInQueue, type TaskRecord } from '../domain/task-record.ts'
 import type { Sweeper } from './sweeper.ts'
 import type { DeadLetterTask, TaskHandle, Tasks } from './tasks.ts'
@@ -54,6 +54,15 @@ export class Queue {
    */
   replay(id: string): Promise<TaskHandle> {
     return this.#tasks.replay(id)
+  }
+
+  /**
+   * A pending task that is backing off after a failed attempt, or was submitted for a later time, may be claimed at once. Attempts stay.
+   *
+   * @throws `invalid_key` when there is no such task, `conflict` when it does not wait for its time
+   */
+  retryNow(id: string): Promise<TaskHandle> {
+    return this.#tasks.retryNow(id)
   }
 
   /** Removes now what is past its retention, instead of at the next sweep. Returns how much that was. */

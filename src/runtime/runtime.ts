@@ -111,7 +111,7 @@ export class Runtime {
   readonly incarnation: string
   /** The shared memory. */
   readonly memory: Memory
-  /** What waits, what failed, and replaying it. */
+  /** What waits, what failed, and running it again. */
   readonly queue: Queue
   readonly #parts: RuntimeParts
   readonly #keys: Keys

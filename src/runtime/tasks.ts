@@ -1,5 +1,5 @@
 /**
- * Tasks as their submitters see them: submit, wait for the result, follow, cancel, explain, replay. Handles hold no state:
+ * Tasks as their submitters see them: submit, wait for the result, follow, cancel, explain, replay, retry. Handles hold no state:
  * the record does. Knows the store for reads and the journal for writes; runs nothing.
  */
 import { type SeenRecord, stateDocument, type TaskEvent } from '../../machines/task.ts'
@@ -11,7 +11,7 @@ import { MemorySyncError, quote } from '../domain/errors.ts'
 import type { Json } from '../domain/json.ts'
 import { assertId, type Keys } from '../domain/key.ts'
 import { ShortLivedMap } from '../domain/short-lived-map.ts'
-import { cancelAsked, isEnded, replayed, type TaskRecord } from '../domain/task-record.ts'
+import { cancelAsked, isEnded, pauseEnded, replayed, type TaskRecord } from '../domain/task-record.ts'
 import { emptyVersion } from '../domain/version-vector.ts'
 import { always, type Intent, ifAbsent } from '../domain/write.ts'
 import type { FeedItem, Store, Stored } from '../ports/store.ts'
@@ -25,7 +25,7 @@ import { recordOf, type SpecHands, type TaskSpec } from './task-spec.ts'
 export const cycleSearchMax = 1000
 /** Submitted tasks remembered as not ended; of others the record is read when somebody begins to wait. */
 const openMax = 10_000
-/** Compare-and-set rounds of a request to cancel or to replay. */
+/** Compare-and-set rounds of a request to cancel, to replay or to retry. */
 const roundsMax = 16
 
 export interface TaskStatusEvent {
@@ -249,20 +249,40 @@ export class Tasks {
   }
 
   /** An ended task goes to the end of the queue again, with all its attempts. */
-  async replay(id: string): Promise<TaskHandle> {
-    for (let round = 1; ; round++) {
-      const seen = await this.seen(assertId(id, 'task id'))
-      if (seen === null) throw unknownTask(id)
-      if (!isEnded(seen.record)) {
-        throw new MemorySyncError('conflict', `task ${quote(id)} is ${seen.record.status}: only an ended task can be replayed`, {
+  replay(id: string): Promise<TaskHandle> {
+    return this.#change(id, 'replayed', (record) => {
+      if (!isEnded(record)) {
+        throw new MemorySyncError('conflict', `task ${quote(id)} is ${record.status}: only an ended task can be replayed`, {
           retryable: false,
         })
       }
       const time = this.#hands.tick()
-      const outcome = await this.#replace(seen, replayed(seen.record, [time.ms, time.counter, this.#hands.workerId]))
+      return replayed(record, [time.ms, time.counter, this.#hands.workerId])
+    })
+  }
+
+  /** A task that is backing off may be claimed at once. */
+  retryNow(id: string): Promise<TaskHandle> {
+    return this.#change(id, 'retried', (record) => {
+      if (record.status !== 'pending' || record.notBefore === undefined) {
+        const what = record.status === 'pending' ? 'pending and waits for no time' : record.status
+        throw new MemorySyncError('conflict', `task ${quote(id)} is ${what}: only one that is backing off can be retried now`, {
+          retryable: false,
+        })
+      }
+      return pauseEnded(record)
+    })
+  }
+
+  /** @param change throws when the record is not one that it is for; runs again when another was faster. */
+  async #change(id: string, what: string, change: (record: TaskRecord) => TaskRecord): Promise<TaskHandle> {
+    for (let round = 1; ; round++) {
+      const seen = await this.seen(assertId(id, 'task id'))
+      if (seen === null) throw unknownTask(id)
+      const outcome = await this.#replace(seen, change(seen.record))
       if (outcome.type === 'committed') return this.handle(id)
       if (outcome.type === 'failed') throw outcome.error
-      if (round >= roundsMax) throw contended(id, 'replayed')
+      if (round >= roundsMax) throw contended(id, what)
     }
   }
 

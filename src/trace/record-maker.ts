@@ -4,16 +4,14 @@
  *
  * - M1 a value is redacted before it is cut, and before it is even looked at
  * - M2 what the feed brings is told by key and revision: the values lie in memory, and are no actor's
- * - M3 a hook that throws has everything of that value redacted; the first such fault is reported
  */
 import type { Entry } from '../domain/entry.ts'
-import { MemorySyncError, messageOf } from '../domain/errors.ts'
+import type { MemorySyncError } from '../domain/errors.ts'
 import type { Json } from '../domain/json.ts'
 import {
   type ActorRecord,
   type CutValue,
   recordBytesMax,
-  redactedText,
   type TracedAction,
   type TracedWrite,
   type TransitionRecord,
@@ -21,6 +19,7 @@ import {
 } from '../wire/trace-record.ts'
 import { type CutEvent, Cutter } from './cut.ts'
 import type { LiveActor, TakenAction, TransitionDraft } from './draft.ts'
+import { Redactor } from './redactor.ts'
 import type { Redact, RedactPlace } from './trace-source.ts'
 
 /** Actions and writes of one transition that are listed; the rest is counted in a last one. */
@@ -36,12 +35,10 @@ export interface Stamp {
 
 export class RecordMaker {
   readonly #cutter = new Cutter()
-  readonly #report: (error: MemorySyncError) => void
-  #hooks: readonly Redact[] = []
-  #hasFailed = false
+  readonly #redactor: Redactor
 
   constructor(report: (error: MemorySyncError) => void) {
-    this.#report = report
+    this.#redactor = new Redactor([], report)
   }
 
   /** About the size of the record that was made last, as JSON text. */
@@ -51,7 +48,7 @@ export class RecordMaker {
 
   /** Applied one after the other. */
   redactWith(hooks: readonly Redact[]): void {
-    this.#hooks = hooks
+    this.#redactor.use(hooks)
   }
 
   transition(draft: TransitionDraft, stamp: Stamp): TransitionRecord {
@@ -108,12 +105,7 @@ export class RecordMaker {
   }
 
   #event(address: string, given: { readonly type: string }): CutEvent {
-    const event = withoutEntries(given)
-    const told = this.#redacted(event, { kind: 'event', address, name: event.type })
-    if (told === event) return this.#cutter.cutEvent(event, this.#room())
-    const members = isObject(told) ? told : { value: told as Json }
-    // What type an event has is no secret: it is in the chart.
-    return this.#cutter.cutEvent({ ...members, type: event.type }, this.#room())
+    return this.#cutter.cutEvent(this.#redactor.event(address, withoutEntries(given)), this.#room())
   }
 
   #begin(): void {
@@ -125,30 +117,7 @@ export class RecordMaker {
   }
 
   #value(value: unknown, place: RedactPlace): Json | CutValue {
-    return this.#cutter.cut(this.#redacted(value, place), this.#room())
-  }
-
-  #redacted(value: unknown, place: RedactPlace): unknown {
-    if (this.#hooks.length === 0 || value === undefined) return value
-    try {
-      let told = value
-      for (const redact of this.#hooks) told = redact(told, place)
-      return told
-    } catch (thrown) {
-      this.#failed(thrown)
-      return redactedText
-    }
-  }
-
-  #failed(thrown: unknown): void {
-    if (this.#hasFailed) return
-    this.#hasFailed = true
-    const advice = 'until it does not throw, whole values are redacted'
-    this.#report(
-      new MemorySyncError('aborted', `the redaction hook of the inspector threw: ${messageOf(thrown)}; ${advice}`, {
-        cause: thrown,
-      }),
-    )
+    return this.#cutter.cut(this.#redactor.value(value, place), this.#room())
   }
 
   /** @param writes what the actions asked to be written is put here, and is told there alone. */
@@ -211,8 +180,4 @@ function without(object: object, member: string): object {
   const rest: Record<string, unknown> = { ...object }
   delete rest[member]
   return rest
-}
-
-function isObject(value: unknown): value is { readonly [member: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -161,10 +161,10 @@ describe('what may be told', () => {
     const failing = new Redaction(
       'ns',
       () => JSON.parse('{'),
-      (message) => reports.push(message),
+      ({ message }) => reports.push(message),
     )
     for (let n = 0; n < 3; n++) expect(failing.entry('k', entryOf('secret')).value).toBe(redactedText)
-    expect(failing.record(record)).toMatchObject({ event: { type: 'to.secret', redacted: redactedText }, context: redactedText })
+    expect(failing.record(record)).toMatchObject({ event: { type: 'to.secret', value: redactedText }, context: redactedText })
     expect(reports).toEqual([expect.stringContaining('redaction hook threw')])
   })
 })

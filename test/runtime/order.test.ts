@@ -232,6 +232,41 @@ describe('another attempt', () => {
   })
 })
 
+describe('a task that waits for its time', () => {
+  test('may be claimed at once when it is to be retried now, with the attempts that it has had', async () => {
+    const { join, run, refused, clock } = world()
+    const { runtime } = join()
+    runtime.spawnWorker({
+      handlers: {
+        x: ({ attempt }) => {
+          if (attempt === 1) throw new Error('not yet')
+          return `attempt ${attempt}`
+        },
+        y: () => 'early',
+      },
+    })
+    const hourMs = 3_600_000
+    const failing = await run(runtime.submit({ id: 'failing', type: 'x', backoff: { baseMs: hourMs, maxMs: hourMs } }))
+    const delayed = await run(runtime.submit({ id: 'delayed', type: 'y', delayMs: hourMs }))
+    await clock.advance(1000)
+    expect((await run(failing.record()))?.attempts).toBe(1)
+    const retried = await run(runtime.queue.retryNow('failing'))
+    expect(await run(retried.result())).toBe('attempt 2')
+    await run(runtime.queue.retryNow('delayed'))
+    expect(await run(delayed.result())).toBe('early')
+
+    for (const [id, reason] of [
+      ['failing', 'is completed'],
+      ['ready', 'waits for no time'],
+    ] as const) {
+      if (id === 'ready') await run(runtime.submit({ id, type: 'nobody' }))
+      const error = await refused(runtime.queue.retryNow(id))
+      expect([error.code, error.retryable, error.message]).toEqual(['conflict', false, expect.stringContaining(reason)])
+    }
+    expect((await refused(runtime.queue.retryNow('none'))).code).toBe('invalid_key')
+  })
+})
+
 describe('dead letters', () => {
   test('are the failed tasks, with their last error, and can be replayed with all their attempts', async () => {
     const { join, run, refused, clock } = world()

@@ -252,6 +252,7 @@ describe('shutdown', () => {
         () => runtime.explain('a'),
         () => runtime.queue.view(),
         () => runtime.queue.replay('a'),
+        () => runtime.queue.retryNow('a'),
         () => runtime.queue.deadLetters().next(),
         () => runtime.queue.sweep(),
         () => memory.get('known'),

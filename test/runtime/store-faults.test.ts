@@ -514,6 +514,7 @@ describe('a store that does not open', () => {
       () => runtime.explain('a'),
       () => runtime.queue.view(),
       () => runtime.queue.replay('a'),
+      () => runtime.queue.retryNow('a'),
       () => runtime.queue.deadLetters().next(),
       () => runtime.queue.sweep(),
       () => memory.get('a'),

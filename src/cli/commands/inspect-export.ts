@@ -53,7 +53,7 @@ async function record({ output, interrupts }: Cli, { runtime }: Session, file: s
   const logger = output.logger()
   const { sample } = options
   const checked = checkInspectorOptions({ logger, ...(sample === undefined ? {} : { sample }) })
-  const redaction = new Redaction(namespace, undefined, (message) => logger.warn(message))
+  const redaction = new Redaction(namespace, undefined, (error) => logger.warn(error.message))
   const recording = new Recording(systemClock, () => new Watching(runtime, checked, redaction))
   const { recorder } = await recording.join()
   const end = new AbortController()

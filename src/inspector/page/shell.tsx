@@ -21,6 +21,7 @@ import { openFile } from './session-files.ts'
 import { type ShellCommand, shellCommand } from './shortcuts.ts'
 import { ShortcutsDialog } from './shortcuts-dialog.tsx'
 import { TimeBar } from './time-bar.tsx'
+import { placeOfMark } from './time-markers.ts'
 import { Icon, type IconName } from './ui/icon.tsx'
 import { SplitPane } from './ui/split-pane.tsx'
 import { filterSelector } from './ui/toolbar.tsx'
@@ -161,6 +162,13 @@ function run(app: PageApp, command: Exclude<ShellCommand, { readonly type: 'help
     case 'step':
       app.step(command.by)
       return
+    case 'mark': {
+      const place = placeOfMark(app.markers.value, app.position.value ?? app.recording.endPosition, command.by)
+      if (place === null) return
+      app.playback.pause()
+      app.position.value = place
+      return
+    }
     case 'live':
       app.goLive()
   }

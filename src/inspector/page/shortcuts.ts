@@ -3,7 +3,7 @@
 export type ShellCommand =
   | { readonly type: 'pane'; readonly index: number }
   | { readonly type: 'filter' | 'help' | 'close' | 'pause' | 'live' }
-  | { readonly type: 'step'; readonly by: number }
+  | { readonly type: 'step' | 'mark'; readonly by: 1 | -1 }
 
 export const shortcuts: readonly { readonly keys: readonly string[]; readonly does: string }[] = [
   { keys: ['1', '…', '9'], does: 'Go to a pane' },
@@ -13,6 +13,7 @@ export const shortcuts: readonly { readonly keys: readonly string[]; readonly do
   { keys: ['Enter'], does: 'Open what is chosen' },
   { keys: ['Space'], does: 'Stop at this moment, or go on live' },
   { keys: [',', '.'], does: 'One record back, one on' },
+  { keys: ['[', ']'], does: 'To the mark before on the time bar, to the next' },
   { keys: ['L'], does: 'Back to live' },
   { keys: ['Esc'], does: 'Empty the filter, close the details' },
   { keys: ['?'], does: 'This list' },
@@ -43,6 +44,10 @@ export function shellCommand(pressed: PressedKey, where: 'text' | 'button' | 'ot
       return { type: 'step', by: -1 }
     case '.':
       return { type: 'step', by: 1 }
+    case '[':
+      return { type: 'mark', by: -1 }
+    case ']':
+      return { type: 'mark', by: 1 }
     case 'l':
     case 'L':
       return { type: 'live' }

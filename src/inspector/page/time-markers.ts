@@ -75,6 +75,12 @@ export class Markers {
   }
 }
 
+/** Where the nearest one before (-1) or behind (1) the shown place is looked at; null: there is none. */
+export function placeOfMark(markers: readonly Marker[], shown: number, by: 1 | -1): number | null {
+  const places = markers.map(({ position }) => position + 1)
+  return (by === -1 ? places.findLast((place) => place < shown) : places.find((place) => place > shown)) ?? null
+}
+
 export interface MarkerGroup {
   /** Of the bar's width, 0 to 1. */
   readonly at: number

@@ -61,3 +61,15 @@ export async function rowsOf(page: Page, selector: string): Promise<string[]> {
   )
   return placed.sort((one, other) => one.y - other.y).map(({ text }) => text)
 }
+
+/** Lets go of a file of this machine over the page, as its user does with the mouse. */
+export async function dropFile(page: Page, path: string): Promise<void> {
+  const devtools = await page.context().newCDPSession(page)
+  const drag = (type: 'dragEnter' | 'dragOver' | 'drop') =>
+    devtools.send('Input.dispatchDragEvent', { type, x: 300, y: 300, data: { items: [], files: [path], dragOperationsMask: 1 } })
+  await drag('dragEnter')
+  await drag('dragOver')
+  await page.getByText('Drop a session (.jsonl) to open it').waitFor()
+  await drag('drop')
+  await devtools.detach()
+}

@@ -133,7 +133,8 @@ function shownValue(entry: Entry<Json | CutValue>): Json | CutValue | undefined 
 }
 
 function versionsNote(count: number): string {
-  return count === 1 ? 'one since the watching began' : 'newest first; choose two to compare'
+  const what = count === 1 ? 'one since the watching began' : 'newest first; choose two to compare'
+  return `${what}; versions that were replaced at once may be missing`
 }
 
 function sizeHint({ entry: { value } }: EntryVersion): string {
