@@ -139,7 +139,7 @@ const rules: Rules = {
   importersByPlace: {
     'src/cli/': ['src/cli/'],
     // What the page knows of session files is true in Node, too.
-    'src/inspector/page/': ['src/inspector/', 'src/cli/commands/inspect-sequence.ts'],
+    'src/inspector/page/': ['src/inspector/', 'src/cli/recorded-session.ts'],
     'src/stores/open.ts': ['src/cli/', 'src/runtime/create-runtime.ts', 'src/memory-sync-manager.ts'],
     'src/stores/': [
       'src/stores/',

@@ -55,7 +55,7 @@ export const problemsMax = 20
 /** Between two looks whether the runtime has given up. */
 const watchIntervalMs = 1000
 /** Longer than anybody waits. */
-const holdMs = 2 ** 31 - 1
+export const holdMs = 2 ** 31 - 1
 
 export async function withSession<T>(
   cli: Cli,

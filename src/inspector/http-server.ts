@@ -43,7 +43,7 @@ export interface InspectorAnswers {
   /** Answers by itself, over time. @param from the place behind which to go on. */
   events(response: ServerResponse, from: string | null): Promise<void>
   /** The file's name, and its text in pieces. */
-  exported(): Promise<{ readonly name: string; readonly chunks: Iterable<string> }>
+  exported(): Promise<{ readonly name: string; readonly chunks: Iterable<string> | AsyncIterable<string> }>
   /** Gives what was done; null: nothing may be done. */
   readonly act: ((action: Json) => Promise<string>) | null
 }
@@ -177,7 +177,7 @@ export class InspectorHttpServer {
       'Content-Type': 'application/x-ndjson',
       'Content-Disposition': `attachment; filename="${name}"`,
     })
-    for (const chunk of chunks) {
+    for await (const chunk of chunks) {
       if (response.destroyed) return
       if (!response.write(chunk)) await drained(response)
     }

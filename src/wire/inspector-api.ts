@@ -3,7 +3,8 @@
  * `GET /?token=…` sets, or as `Authorization: Bearer <token>`.
  *
  * - `GET  /`                 the page
- * - `GET  /api/session`      {@link SessionInfo}
+ * - `GET  /api/session`      {@link SessionInfo}; from a server that has a file and no runtime {@link RecordedInfo}: then `/api/export`
+ *                            gives that file, and the other paths below have nothing
  * - `GET  /api/events`       event stream. Each message: `id: <epoch>:<n>` and a JSON array of `TraceRecord`, at most
  *                            {@link eventRecordsMax}. Without `Last-Event-ID` it begins with what is there now (sources, charts, live actors,
  *                            memory as snapshot changes), then a message `event: live`. With it: what came behind that place, or, when that is
@@ -31,6 +32,12 @@ export interface SessionInfo {
   readonly allowsActions: boolean
   /** The server's wall clock at the answer: leases and heartbeats are judged by it. */
   readonly nowMs: number
+}
+
+export interface RecordedInfo {
+  readonly format: 1
+  /** The name of the file, for people. */
+  readonly recorded: string
 }
 
 export type InspectorAction =

@@ -98,6 +98,29 @@ describe('inspect', () => {
     expect(drawn.stdout).toContain('task/t1')
   })
 
+  it('view serves a recorded session and nothing else, without any memory', async () => {
+    const head = { format: 1, product: 'memory-sync', exportedAtMs: 1 }
+    const text = `${JSON.stringify(head)}\n${JSON.stringify({ type: 'problem', source: 'a', seq: 1, atMs: 1, code: 'x', message: 'é' })}\n`
+    const file = cli.write('night.jsonl', text)
+    const printed = cli.path('view.out')
+    const running = cli.start(['inspect', 'view', file, '--port', '0', '--store', 'file:/nowhere'], {
+      stdout: openSync(printed, 'w'),
+    })
+    await running.says(/showing .*night\.jsonl; Ctrl-C ends/)
+    const { origin, searchParams } = new URL(readFileSync(printed, 'utf8').trim())
+    const get = (path: string, token = searchParams.get('token')) =>
+      ask(origin + path, { headers: { authorization: `Bearer ${token}` } })
+    expect(JSON.parse((await get('/api/session')).text)).toEqual({ format: 1, recorded: 'night.jsonl' })
+    expect(await get('/api/export')).toMatchObject({ status: 200, text })
+    expect((await get('/api/export', 'another')).status).toBe(401)
+    expect((await get('/')).status).toBe(200)
+    for (const path of ['/api/events', '/api/entry?key=a', '/api/explain?task=a']) {
+      expect(await get(path), path).toMatchObject({ status: 409, text: expect.stringContaining('no runtime') })
+    }
+    running.kill('SIGINT')
+    expect(await running.ended).toMatchObject({ code: 0 })
+  })
+
   it('chart prints every state of the chart that runs, all of them as a document', async () => {
     const one = await cli.run(['inspect', 'chart', 'task', '--mermaid'])
     expect(one.code).toBe(0)
@@ -114,6 +137,8 @@ describe('inspect', () => {
     expect(none).toMatchObject({ code: exitCodes.usage, stderr: expect.stringContaining('cannot be read') })
     const wrong = await cli.run(['inspect', 'sequence', cli.write('wrong.jsonl', 'hello')])
     expect(wrong).toMatchObject({ code: exitCodes.usage, stderr: expect.stringContaining('exported from the inspector') })
+    const noSession = await cli.run(['inspect', 'view', cli.write('wrong.json', '{}')])
+    expect(noSession).toMatchObject({ code: exitCodes.usage, stderr: expect.stringContaining('exported from the inspector') })
     const unwritable = await cli.run(['inspect', 'export', '/nowhere/session.jsonl', '--for', '1'])
     expect(unwritable).toMatchObject({ code: exitCodes.usage, stderr: expect.stringContaining('cannot be written') })
   })

@@ -25,10 +25,10 @@ export function inspectExportCommand(cli: Cli): Command {
   return command('export', 'Record a session into a file, without a page.', {
     details: `
 One line of JSON for each thing that happened, in all processes of this machine on the memory.
-The page of "memory-sync inspect" opens such a file, with or without the memory. Ctrl-C ends
-the recording earlier; what was recorded is there.`,
+Ctrl-C ends the recording earlier; what was recorded is there.`,
     examples: [
       ['inspect export session.jsonl --for 30', 'half a minute'],
+      ['inspect view session.jsonl --open', 'look at it in a browser'],
       ['inspect sequence session.jsonl', 'who sent what to whom'],
     ],
   })

@@ -1,12 +1,10 @@
 /** `inspect sequence`: a recorded session as a sequence diagram. Opens no memory. */
-import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
-import { MemorySyncError, messageOf, quote } from '../../domain/errors.ts'
-import { SessionFileReader } from '../../inspector/page/model/session-file.ts'
 import { mermaidSequence, sequenceMessagesMax } from '../../wire/mermaid-sequence.ts'
 import type { TraceRecord } from '../../wire/trace-record.ts'
 import { wholeNumber } from '../arguments.ts'
 import { command, optionsOf } from '../documented.ts'
+import { recordsIn } from '../recorded-session.ts'
 import type { Cli } from '../session.ts'
 
 /** A diagram has room for few of them. */
@@ -32,22 +30,12 @@ export function inspectSequenceCommand({ output }: Cli): Command {
 }
 
 async function read(file: string, actor: string | undefined): Promise<TraceRecord[]> {
-  const reader = new SessionFileReader()
-  const records: TraceRecord[] = []
-  const keep = (more: readonly TraceRecord[]): void => {
-    for (const record of more) if (actor === undefined || concerns(record, actor)) records.push(record)
+  const kept: TraceRecord[] = []
+  for await (const records of recordsIn(file)) {
+    for (const record of records) if (actor === undefined || concerns(record, actor)) kept.push(record)
+    if (kept.length >= recordsMax) break
   }
-  try {
-    for await (const text of createReadStream(file, 'utf8') as AsyncIterable<string>) {
-      keep(reader.read(text))
-      if (records.length >= recordsMax) return records
-    }
-    keep(reader.end())
-  } catch (cause) {
-    // Whatever the reason, it is the wrong file.
-    throw new MemorySyncError('invalid_value', `${quote(file)} cannot be read: ${messageOf(cause)}`, { cause })
-  }
-  return records
+  return kept
 }
 
 /** Sources and gaps concern everybody. */

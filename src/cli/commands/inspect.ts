@@ -1,16 +1,16 @@
-/** `inspect`: serves the inspector of all processes on a memory until Ctrl-C; its subcommands record and draw. */
-import { spawn } from 'node:child_process'
-import { platform } from 'node:os'
+/** `inspect`: serves the inspector of all processes on a memory until Ctrl-C; its subcommands record, show what was recorded, and draw. */
 import type { Command } from 'commander'
 import { checkInspectorOptions } from '../../inspector/options.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { wholeNumber } from '../arguments.ts'
 import { command, optionsOf } from '../documented.ts'
+import { openBrowser } from '../open-browser.ts'
 import { type Cli, type Session, watchRuntime, withSession } from '../session.ts'
 import { jsonText } from '../table.ts'
 import { inspectChartCommand } from './inspect-chart.ts'
 import { inspectExportCommand, part } from './inspect-export.ts'
 import { inspectSequenceCommand } from './inspect-sequence.ts'
+import { inspectViewCommand } from './inspect-view.ts'
 
 interface InspectOptions {
   readonly port?: number
@@ -35,6 +35,7 @@ Ctrl-C ends it, and with it all that watching costs.`,
       ['inspect --open', 'and open the browser'],
       ['inspect --store file:/srv/app/.memory-sync --port 0', 'another memory, any free port'],
       ['inspect export session.jsonl --for 30', 'record half a minute, to look at later'],
+      ['inspect view session.jsonl --open', 'look at it'],
       ['inspect chart task', 'the chart of a task, as Mermaid'],
     ],
   })
@@ -47,7 +48,8 @@ Ctrl-C ends it, and with it all that watching costs.`,
       const work = (session: Session): Promise<void> => inspect(cli, session, options)
       await withSession(cli, options, work, { workerId: null, endsItself: true })
     })
-  for (const make of [inspectExportCommand, inspectChartCommand, inspectSequenceCommand]) added.addCommand(make(cli))
+  for (const make of [inspectExportCommand, inspectViewCommand, inspectSequenceCommand, inspectChartCommand])
+    added.addCommand(make(cli))
   return added
 }
 
@@ -90,14 +92,4 @@ function auditing(logger: Logger, say: (text: string) => void): Logger {
     warn: (message, fields) => logger.warn(message, fields),
     error: (message, fields) => logger.error(message, fields),
   }
-}
-
-/** Lists of processes show arguments to everybody: the URL must be worth nothing once it was visited. */
-function openBrowser(url: string, failed: () => void): void {
-  const [program, ...before] =
-    platform() === 'darwin' ? ['open'] : platform() === 'win32' ? ['cmd', '/c', 'start', ''] : ['xdg-open']
-  const child = spawn(program as string, [...before, url], { stdio: 'ignore', detached: true })
-  child.on('error', failed)
-  child.on('exit', (code) => (code === 0 || code === null ? undefined : failed()))
-  child.unref()
 }

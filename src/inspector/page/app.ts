@@ -13,8 +13,8 @@ export type ConnectionState =
   | { readonly type: 'live' }
   /** Tried again at growing intervals, at most {@link reconnectMsMax}. */
   | { readonly type: 'disconnected'; readonly reason: string }
-  /** An imported session: there is no server behind it. */
-  | { readonly type: 'recorded'; readonly name: string }
+  /** A file: there is no runtime behind it. `isServed`: nor behind the server, which has nothing but this file. */
+  | { readonly type: 'recorded'; readonly name: string; readonly isServed: boolean }
 
 export const reconnectMsMax = 5000
 

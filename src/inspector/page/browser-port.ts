@@ -35,6 +35,8 @@ export interface Browser {
   openEvents(path: string, names: readonly string[], listener: EventStreamListener): Cancel
   /** Rejects when there is no answer. */
   request(method: 'GET' | 'POST', path: string, body?: string): Promise<HttpAnswer>
+  /** What lies there, piece by piece. Throws while it is read when there is no answer, or none but a refusal. */
+  read(path: string): AsyncIterable<Uint8Array>
 
   /** What was kept under that name on this machine; null: nothing, or the browser keeps nothing. */
   kept(name: string): string | null

@@ -3,6 +3,7 @@
  * Touches the window only when called, so that other files can be read without one.
  */
 import type { Browser } from './browser-port.ts'
+import { chunksOf } from './chunks-of.ts'
 
 export const browser: Browser = {
   wallMs: () => Date.now(),
@@ -48,6 +49,11 @@ export const browser: Browser = {
       ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } }),
     })
     return { status: answer.status, text: await answer.text() }
+  },
+  async *read(path) {
+    const { ok, status, body } = await fetch(path, { credentials: 'same-origin', cache: 'no-store' })
+    if (!ok || body === null) throw new Error(`the server answered ${status}`)
+    yield* chunksOf(body)
   },
 
   kept(name) {

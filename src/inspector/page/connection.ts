@@ -7,7 +7,7 @@
  * - N3 at most about {@link queuedCharsMax} wait here: beyond it the stream is closed, and opened again where it stopped when the queue is short
  */
 import { type ReadonlySignal, signal } from '@preact/signals'
-import type { SessionInfo } from '../../wire/inspector-api.ts'
+import type { RecordedInfo, SessionInfo } from '../../wire/inspector-api.ts'
 import type { TraceRecord } from '../../wire/trace-record.ts'
 import { type ConnectionState, reconnectMsMax } from './app.ts'
 import type { Browser, Cancel } from './browser-port.ts'
@@ -38,6 +38,7 @@ export class Connection {
   readonly #browser: Browser
   readonly #sink: RecordSink
   readonly #onQueued: () => void
+  readonly #onRecorded: (name: string) => void
   readonly #state = signal<ConnectionState>({ type: 'connecting' })
   readonly #info = signal<SessionInfo | null>(null)
   readonly #retryAtMs = signal<number | null>(null)
@@ -56,10 +57,12 @@ export class Connection {
   /** Counts attempts: what an older one still answers is not listened to. */
   #attempt = 0
 
-  constructor(browser: Browser, sink: RecordSink, onQueued: () => void) {
+  /** @param onRecorded the server has this file and no runtime: the connection is over. */
+  constructor(browser: Browser, sink: RecordSink, onQueued: () => void, onRecorded: (name: string) => void) {
     this.#browser = browser
     this.#sink = sink
     this.#onQueued = onQueued
+    this.#onRecorded = onRecorded
   }
 
   get state(): ReadonlySignal<ConnectionState> {
@@ -84,8 +87,8 @@ export class Connection {
     void this.#connect(this.#attempt)
   }
 
-  /** For good: an imported session takes the place. What is queued is forgotten. */
-  closeFor(name: string): void {
+  /** For good: a file's session takes the place. What is queued is forgotten. */
+  closeFor(name: string, isServed = false): void {
     this.#close()
     this.#queue = []
     this.#queuedChars = 0
@@ -93,7 +96,7 @@ export class Connection {
     this.#restAt = 0
     this.#lastId = null
     this.#info.value = null
-    this.#state.value = { type: 'recorded', name }
+    this.#state.value = { type: 'recorded', name, isServed }
   }
 
   /** Gives queued records to the sink until the time is over; true: more are waiting. */
@@ -149,9 +152,14 @@ export class Connection {
       return 'The server does not know this page (it was started again, or the address has no token): open the address that it printed.'
     }
     if (answer.status !== 200) return `The server answered ${answer.status} instead of the session.`
-    const info = parsed(answer.text) as SessionInfo | null
+    const info = parsed(answer.text) as SessionInfo | RecordedInfo | null
     if (info?.format !== 1) return 'The server is of another version than this page: load the page again.'
     if (attempt !== this.#attempt) return null
+    if ('recorded' in info) {
+      this.closeFor(info.recorded, true)
+      this.#onRecorded(info.recorded)
+      return null
+    }
     this.#serverAheadMs = info.nowMs - this.#browser.wallMs()
     this.#info.value = info
     return null

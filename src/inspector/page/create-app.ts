@@ -110,7 +110,12 @@ export function createApp(browser: Browser): PageApp {
     if (mayPublish) publish()
     if (isBehind || !mayPublish) loop.request()
   })
-  const connection = new Connection(browser, sink, () => loop.request())
+  const connection = new Connection(
+    browser,
+    sink,
+    () => loop.request(),
+    (name) => void openSession(name, browser.read('api/export'), true),
+  )
   const unfollow = effect(() => {
     void position.value
     loop.request()
@@ -159,6 +164,24 @@ export function createApp(browser: Browser): PageApp {
     }
   }
 
+  const openSession = async (name: string, chunks: AsyncIterable<Uint8Array>, isServed: boolean): Promise<void> => {
+    let own: number | null = null
+    const isShown = (): boolean => own === null || own === shownSession
+    const begin = (): void => {
+      connection.closeFor(name, isServed)
+      forget()
+      own = shownSession
+    }
+    const take = (records: readonly TraceRecord[]): boolean => {
+      if (isShown()) append(records)
+      return isShown()
+    }
+    const told = await readSession(chunks, begin, take, () => new Promise((resume) => browser.after(0, resume)))
+    // Another file, or the live session, has taken its place meanwhile.
+    if (isShown()) notice.value = told
+    loop.request()
+  }
+
   return {
     connection: connection.state,
     info: connection.info,
@@ -195,23 +218,7 @@ export function createApp(browser: Browser): PageApp {
       if (!hasServer()) forget()
       connection.open()
     },
-    async openSession(name, chunks) {
-      let own: number | null = null
-      const isShown = (): boolean => own === null || own === shownSession
-      const begin = (): void => {
-        connection.closeFor(name)
-        forget()
-        own = shownSession
-      }
-      const take = (records: readonly TraceRecord[]): boolean => {
-        if (isShown()) append(records)
-        return isShown()
-      }
-      const told = await readSession(chunks, begin, take, () => new Promise((resume) => browser.after(0, resume)))
-      // Another file, or the live session, has taken its place meanwhile.
-      if (isShown()) notice.value = told
-      loop.request()
-    },
+    openSession: (name, chunks) => openSession(name, chunks, false),
     exportSession() {
       const stamp = new Date(browser.wallMs()).toISOString().replace(/[-:]|\.\d+/g, '')
       browser.download(`memory-sync-${stamp}.jsonl`, linesWithBreaks(exportLines(recording, browser.wallMs())))

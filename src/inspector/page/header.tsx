@@ -189,9 +189,11 @@ function Banner({ app }: { readonly app: PageApp }) {
         <div class="banner is-rest">
           <Icon name="log" />
           <span class="cut">{connection.name}</span>
-          <button type="button" class="button" onClick={() => app.connect()}>
-            Close, and watch live
-          </button>
+          {!connection.isServed && (
+            <button type="button" class="button" onClick={() => app.connect()}>
+              Close, and watch live
+            </button>
+          )}
         </div>
       )}
       {notice !== null && (

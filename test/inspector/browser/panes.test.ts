@@ -1,8 +1,7 @@
-/** Every pane of the page in a real browser, filled from a job of two processes, and everything in it that can be clicked. */
-import { readFileSync } from 'node:fs'
+/** Every pane of the page in a real browser, filled from a job of two processes: what it is there for. */
 import { describe, expect, it } from 'vitest'
 import { chromiumPath, hasChromium } from './chromium.ts'
-import { about, chooseTask, filter, openLive, panes, row, rowsOf, showKey, showPane, textOf, waitForChart } from './moves.ts'
+import { about, chooseTask, filter, row, rowsOf, showKey, showPane, textOf, waitForChart } from './moves.ts'
 import { namespace } from './print-shop.ts'
 import { useStage } from './stage.ts'
 
@@ -253,96 +252,5 @@ describe.skipIf(!hasChromium)('the inspector in a browser', () => {
     await plot.click({ position: { x: 160, y: 40 } })
     await page.locator('.time-bar.is-past').waitFor()
     await page.getByRole('button', { name: 'Live' }).click()
-  })
-
-  it('travels back: scrubbing, steps and playing move every pane, and live is one click away', async () => {
-    const { page } = stage
-    await showPane(page, 'Tasks')
-    const bar = page.getByRole('slider', { name: 'Moment that is shown' })
-    await bar.focus()
-    await page.keyboard.press('Home')
-    await page.getByText('No task has been seen yet').waitFor()
-    await page.getByRole('button', { name: 'One record on' }).click()
-    await expect.poll(() => bar.inputValue()).toBe(String(Number(await bar.getAttribute('min')) + 1))
-    await page.getByRole('button', { name: 'One record back' }).click()
-    await page.getByRole('combobox', { name: 'Speed of playing' }).selectOption('100')
-    await page.getByRole('button', { name: 'Play from here' }).click()
-    await page.locator('.task-id', { hasText: 'book' }).waitFor()
-    await bar.focus()
-    await page.keyboard.press('Home')
-    await page.locator('.time-bar.is-past').waitFor()
-    await page.getByRole('button', { name: 'Live' }).click()
-    await page.locator('.task-id', { hasText: 'book' }).waitFor()
-  })
-
-  it('saves the session to a file that a page without any server opens and plays', async () => {
-    const { page, inspector } = stage
-    const saving = page.waitForEvent('download')
-    await page.getByRole('button', { name: /^Save this session/ }).click()
-    const file = await (await saving).path()
-    const [head] = readFileSync(file, 'utf8').split('\n', 1)
-    expect(JSON.parse(head ?? '')).toMatchObject({ format: 1 })
-
-    const other = await stage.another()
-    await other.context.route('**/api/**', (route) => route.abort())
-    await other.page.goto(inspector.url)
-    await other.page.getByText('does not answer').waitFor()
-    await other.page.locator('[data-open-session]').setInputFiles(file)
-    await other.page.locator('.link-state', { hasText: 'Recorded session' }).waitFor()
-    await showPane(other.page, 'Tasks')
-    await chooseTask(other.page, 'mail-printer')
-    const replay = about(other.page).getByRole('button', { name: 'Replay' })
-    expect(await replay.isDisabled()).toBe(true)
-    expect(await replay.getAttribute('title')).toContain('recorded session')
-    await showPane(other.page, 'Actors')
-    await row(other.page, 'worker/press-b.press').dblclick()
-    await waitForChart(other.page)
-    await showPane(other.page, 'Plots')
-    await other.page.locator('.plot canvas').first().waitFor()
-    // That nobody answered is what was asked for here.
-    const unexpected = other.faults.filter((fault) => !fault.includes('Failed to load resource'))
-    other.faults.splice(0, other.faults.length, ...unexpected)
-  })
-
-  it('has a dark side, which is kept', async () => {
-    const { page } = await stage.another()
-    await openLive(page, stage.inspector.url)
-    const theme = () => page.locator('html').getAttribute('data-theme')
-    expect(await theme()).toBe('light')
-    await page.getByRole('button', { name: 'Dark', exact: true }).click()
-    await expect.poll(theme).toBe('dark')
-    await page.reload()
-    await expect.poll(theme).toBe('dark')
-    await page.getByRole('button', { name: 'Light', exact: true }).click()
-    await expect.poll(theme).toBe('light')
-  })
-
-  it('is driven by keys alone', async () => {
-    const { page } = stage
-    await page.locator('body').click({ position: { x: 60, y: 500 } })
-    for (const [index, label] of panes.entries()) {
-      await page.keyboard.press(String(index + 1))
-      await page.getByRole('main', { name: label }).waitFor()
-    }
-    await page.keyboard.press('?')
-    await page.getByRole('dialog', { name: 'Keys' }).waitFor()
-    await page.keyboard.press('Escape')
-    await page.getByRole('dialog').waitFor({ state: 'detached' })
-    await page.keyboard.press(' ')
-    await page.locator('.time-bar.is-past').waitFor()
-    const bar = page.getByRole('slider', { name: 'Moment that is shown' })
-    const at = Number(await bar.inputValue())
-    await page.keyboard.press(',')
-    await expect.poll(async () => Number(await bar.inputValue())).toBe(at - 1)
-    await page.keyboard.press('l')
-    await page.locator('.time-bar:not(.is-past)').waitFor()
-    await page.keyboard.press('4')
-    await page.keyboard.press('/')
-    await page.keyboard.type('type:source')
-    await expect.poll(() => page.locator('.log-row').count()).toBe(4)
-    await page.keyboard.press('Escape')
-    await page.keyboard.press('Escape')
-    await page.keyboard.press('1')
-    await page.keyboard.press('ArrowDown')
   })
 })

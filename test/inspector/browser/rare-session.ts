@@ -7,14 +7,13 @@ export const rareEvents = 250
 const record = {
   id: 'long',
   type: 'render',
-  status: 'processing',
+  status: 'pending',
   input: null,
   priority: 0,
   enqueued: [1000, 0, 'a'],
-  epoch: 1,
-  attempts: 1,
+  epoch: 0,
+  attempts: 0,
   maxAttempts: 3,
-  owner: 'a',
 }
 
 export function rareSession(): string {
@@ -23,7 +22,9 @@ export function rareSession(): string {
     memory(),
     actor('task/long'),
     change('ns/tasks/long/record', 1, record),
-    ...Array.from({ length: rareEvents }, (_, index) => transition('task/long', { event: { type: 'task.progress', percent: index } })),
+    ...Array.from({ length: rareEvents }, (_, index) =>
+      transition('task/long', { event: { type: 'task.progress', percent: index } }),
+    ),
     { type: 'dead-letter', source: 'p', seq: 1, atMs: 0, address: 'worker/gone', event: { type: 'worker.drain' } },
     { type: 'dead-letter', source: 'p', seq: 1, atMs: 0, address: 'task/gone', event: { type: 'task.cancel', reason: 'late' } },
     { type: 'problem', source: 'p', seq: 1, atMs: 0, code: 'store_failed', message: 'the disk is full' },
@@ -36,5 +37,7 @@ export function rareSession(): string {
     seqs.set(each.source, seq)
     return { ...each, seq, atMs: 1000 + index }
   })
-  return [{ format: 1, product: 'memory-sync', exportedAtMs: 5000 }, ...numbered].map((line) => `${JSON.stringify(line)}\n`).join('')
+  return [{ format: 1, product: 'memory-sync', exportedAtMs: 5000 }, ...numbered]
+    .map((line) => `${JSON.stringify(line)}\n`)
+    .join('')
 }

@@ -1,11 +1,15 @@
 /** What the page in a real browser does when things go wrong: processes killed, the server gone, hostile values, no permission, no room. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { hasChromium } from './chromium.ts'
-import { about, chooseTask, filter, openLive, panes, row, showKey, showPane, waitForChart } from './moves.ts'
+import { about, chooseTask, dropFile, filter, openLive, panes, row, showKey, showPane, waitForChart } from './moves.ts'
 import { namespace } from './print-shop.ts'
+import { rareEvents, rareSession } from './rare-session.ts'
 import { useStage } from './stage.ts'
 
 describe.skipIf(!hasChromium)('the page in trouble', () => {
@@ -145,6 +149,53 @@ describe.skipIf(!hasChromium)('the page in trouble', () => {
       faults.splice(0)
     } finally {
       foreign.close()
+    }
+  })
+
+  it('takes a session that is dropped on it, tells of the trouble in it, and says what is wrong with another file', async () => {
+    const { page } = await stage.another()
+    const directory = mkdtempSync(join(tmpdir(), 'dropped-'))
+    const dropped = async (name: string, text: string) => {
+      writeFileSync(join(directory, name), text)
+      await dropFile(page, join(directory, name))
+    }
+    try {
+      await openLive(page, stage.inspector.url)
+      await dropped('shopping.txt', 'milk, bread')
+      await page.getByText('This file cannot be opened: line 1 is no JSON, "milk, bread"').waitFor()
+      await page.locator('.banner').getByRole('button', { name: 'Close' }).click()
+      await page.locator('.banner').waitFor({ state: 'detached' })
+      await page.locator('.link-state', { hasText: /^Live$/ }).waitFor()
+
+      await dropped('rare.jsonl', `${rareSession()}{"type":"of tomorrow"}\n`)
+      await page.getByText('1 line is no record that this page knows.').waitFor()
+      await page.locator('.banner', { hasText: 'rare.jsonl' }).waitFor()
+      await page.getByRole('button', { name: 'Dead letters 2' }).click()
+      await row(page, 'task/gone').click()
+      await about(page).getByText('"late"').waitFor()
+      for (const [badge, told] of [
+        ['1 problem', 'the disk is full'],
+        ['7 lost', '7 records are missing'],
+      ] as const) {
+        await page.getByRole('button', { name: badge }).click()
+        await page.locator('.log-row', { hasText: told }).waitFor()
+        expect(await page.locator('.log-row').count()).toBe(1)
+      }
+
+      await showPane(page, 'Tasks')
+      await chooseTask(page, 'long')
+      await page.getByRole('checkbox', { name: 'with transitions' }).check()
+      const steps = page.locator('.step.is-transition')
+      await steps.first().waitFor()
+      expect(await steps.count()).toBeLessThan(rareEvents)
+      await page.getByRole('button', { name: 'Look further back' }).click()
+      await expect.poll(() => steps.count()).toBe(rareEvents)
+
+      await page.getByRole('button', { name: 'Close, and watch live' }).click()
+      await page.locator('.link-state', { hasText: /^Live$/ }).waitFor()
+      await page.locator('.task-id', { hasText: 'mail-readers' }).waitFor()
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
     }
   })
 

@@ -65,6 +65,11 @@ export class FakeBrowser implements Browser {
     if (answer === null) throw new Error('connection refused')
     return answer
   }
+  async *read(path: string): AsyncGenerator<Uint8Array> {
+    const { status, text } = await this.request('GET', path)
+    if (status !== 200) throw new Error(`the server answered ${status}`)
+    yield new TextEncoder().encode(text)
+  }
   kept = (name: string) => this.#kept.get(name) ?? null
   keep(name: string, text: string): void {
     this.#kept.set(name, text)

@@ -286,8 +286,34 @@ describe('session files', () => {
       here.browser.pass(1)
       await settled()
     }
-    expect(here.app.connection.value).toEqual({ type: 'recorded', name: 'some.jsonl' })
+    expect(here.app.connection.value).toEqual({ type: 'recorded', name: 'some.jsonl', isServed: false })
     expect(here.app.recording.endPosition).toBe(endPosition)
+  })
+
+  it('is shown at once by a server that has one and no runtime, and again when another file is closed', async () => {
+    const there = await setUp()
+    there.app.exportSession()
+    const text = there.browser.downloads[0]?.text ?? ''
+    const here = await setUp()
+    const { browser, app } = here
+    const served = JSON.stringify({ format: 1, recorded: 'night.jsonl' })
+    browser.answer = (path) => ({ status: 200, text: path === 'api/session' ? served : text })
+    const isShown = async () => {
+      const isRead = () => 'isServed' in app.connection.value && app.connection.value.isServed && app.recording.endPosition >= 4
+      for (let turns = 0; !isRead() && turns < 100; turns++) {
+        browser.pass(1)
+        await settled()
+      }
+      here.frames()
+      expect(app.connection.value).toEqual({ type: 'recorded', name: 'night.jsonl', isServed: true })
+      expect(addresses(app)).toEqual(addresses(there.app))
+    }
+    app.connect()
+    await isShown()
+    await open(here, text.slice(0, text.indexOf('\n') + 1))
+    expect(app.connection.value).toMatchObject({ name: 'some.jsonl', isServed: false })
+    app.connect()
+    await isShown()
   })
 
   it('opens what it saved, without asking the server for anything', async () => {
@@ -300,7 +326,7 @@ describe('session files', () => {
     const requests = here.browser.requests.length
     const text = saved?.text ?? ''
     await open(here, text.slice(0, 100), text.slice(100))
-    expect(here.app.connection.value).toEqual({ type: 'recorded', name: 'some.jsonl' })
+    expect(here.app.connection.value).toEqual({ type: 'recorded', name: 'some.jsonl', isServed: false })
     expect(here.app.notice.value).toBe(null)
     expect(addresses(here.app)).toEqual(before)
     expect(here.app.canAct.value).toBe(false)

@@ -26,7 +26,13 @@ function setUp() {
   const records: TraceRecord[] = []
   const sink = { append: (slice: readonly TraceRecord[]) => void records.push(...slice), liveSources: () => ['a', 'b'] }
   let queued = 0
-  const connection = new Connection(browser, sink, () => queued++)
+  const recorded: string[] = []
+  const connection = new Connection(
+    browser,
+    sink,
+    () => queued++,
+    (name) => recorded.push(name),
+  )
   const tell = (id: string, ...told: TraceRecord[]) => browser.stream.listener.onMessage('message', JSON.stringify(told), id)
   const drain = () => {
     while (connection.drain(1000));
@@ -36,7 +42,7 @@ function setUp() {
     await settled()
     browser.stream.listener.onOpen()
   }
-  return { browser, connection, records, tell, drain, open, queued: () => queued }
+  return { browser, connection, records, recorded, tell, drain, open, queued: () => queued }
 }
 
 describe('the connection', () => {
@@ -190,8 +196,20 @@ describe('the connection', () => {
     expect(browser.stream).not.toBe(old)
     expect(old.isClosed).toBe(true)
     connection.closeFor('file.jsonl')
-    expect(connection.state.value).toEqual({ type: 'recorded', name: 'file.jsonl' })
+    expect(connection.state.value).toEqual({ type: 'recorded', name: 'file.jsonl', isServed: false })
     expect(browser.streams.at(-1)?.isClosed).toBe(true)
+  })
+
+  it('is over at once with a server that has a file and no runtime', async () => {
+    const { browser, connection, recorded } = setUp()
+    browser.answer = () => ({ status: 200, text: JSON.stringify({ format: 1, recorded: 'night.jsonl' }) })
+    connection.open()
+    await settled()
+    expect(recorded).toEqual(['night.jsonl'])
+    expect(connection.state.value).toEqual({ type: 'recorded', name: 'night.jsonl', isServed: true })
+    expect(browser.streams).toEqual([])
+    browser.pass(2 * reconnectMsMax)
+    expect(browser.requests).toHaveLength(1)
   })
 
   it('is not stopped by a message that is no list of records', async () => {

@@ -1,6 +1,7 @@
 /** The value of a key as it is now, with all that its entry says beside it; what was cut can be had whole from the server. */
 import { useEffect, useState } from 'preact/hooks'
-import { isCut } from '../../../wire/trace-record.ts'
+import type { Json } from '../../../domain/json.ts'
+import { type CutValue, isCut } from '../../../wire/trace-record.ts'
 import type { App } from '../app.ts'
 import type { EntryView } from '../model/session-state.ts'
 import { countText, dateText, spanText } from '../ui/format.ts'
@@ -21,7 +22,7 @@ export function MemoryValue({ app, view }: { readonly app: App; readonly view: E
       <Section title="Value" note={facts.life === 'live' ? undefined : lifeNote(facts.life)}>
         {facts.life === 'deleted' ? (
           <p class="faint">Deleted. Its versions are kept in the history.</p>
-        ) : isCut(entry.value) ? (
+        ) : isCutSomewhere(entry.value) ? (
           <WholeValue app={app} view={view} />
         ) : (
           <JsonView value={entry.value} openDepth={3} />
@@ -77,6 +78,11 @@ function ttlOf({ ttlLeftMs, ttlMs, life }: EntryFacts) {
 
 function lifeNote(life: EntryFacts['life']): string {
   return life === 'expired' ? 'expired: readers see nothing here' : 'readers see nothing here'
+}
+
+/** What is too large is cut as a whole, or in its members. */
+function isCutSomewhere(value: Json | CutValue): boolean {
+  return isCut(value) || (value !== null && typeof value === 'object' && Object.values(value).some(isCut))
 }
 
 type Whole =
