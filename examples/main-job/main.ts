@@ -9,7 +9,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createRuntime, type Runtime } from 'memory-sync'
+import { createRuntime, type Runtime, type TaskRecord } from 'memory-sync'
 import { type Args, argsOf, help, UsageError } from './args.ts'
 import { Board } from './board.ts'
 import { Crew } from './crew.ts'
@@ -21,8 +21,8 @@ import { planOf } from './plan.ts'
 import { Progress } from './progress.ts'
 import { type Summary, summaryOf, summaryText } from './summary.ts'
 
-/** Short, so that a takeover can be watched. */
-const leaseMs = 2000
+/** Short, so that a takeover can be watched; long enough for a worker whose processor has much else to do. */
+const leaseMs = 5000
 /** Nothing has changed for so long: something is wrong, and the memory is asked what. */
 const stallMs = 60_000
 
@@ -67,7 +67,7 @@ async function runAndCheck({ directory, listing, store, kill, inspect, show, for
   const total = plan.fileTasks.length + plan.mergeTasks.length
   const progress = new Progress(total)
   const note = (text: string): void => progress.note(text)
-  note(`${listing.files.length} files of ${directory}: ${total} tasks, shared memory ${store}`)
+  note(`${listing.files.length} files of ${directory}: ${total} tasks, leases of ${leaseMs / 1000} s, shared memory ${store}`)
 
   let fail: (error: Error) => void = () => {}
   const trouble = new Promise<never>((_, reject) => {
@@ -89,10 +89,15 @@ async function runAndCheck({ directory, listing, store, kill, inspect, show, for
     stall.refresh()
     const { completed, processing, failed } = board.counts
     progress.update(board.ended, `${completed} completed, ${processing} processing${failed > 0 ? `, ${failed} failed` : ''}`)
-    const isTakeover = before !== undefined && (record.takeovers?.length ?? 0) > (before.takeovers?.length ?? 0)
-    if (isTakeover) note(`${nameOf(record.id)} was taken from ${record.takeovers?.at(-1)?.worker}`)
+    const loser = before === undefined ? null : takenOverFrom(record, before)
+    if (loser !== null && !isStopping) {
+      const taker = record.owner === loser ? `${loser} itself took it again` : `${record.owner} took it over`
+      note(`${record.id} (${nameOf(record.id)}): the lease of ${loser} was over, ${taker}`)
+    }
   })
+  let isStopping = false
   const interrupt = (): void => {
+    isStopping = true
     note('stopping: running tasks may end, Ctrl-C again kills')
     process.on('SIGINT', () => {
       void crew.killAll()
@@ -139,6 +144,12 @@ async function runAndCheck({ directory, listing, store, kill, inspect, show, for
     await runtime.shutdown()
     progress.end()
   }
+}
+
+/** A takeover ends one epoch, and the claim behind it begins the next but one. Who lost the task; null: it was not taken over now. */
+function takenOverFrom(record: TaskRecord, before: TaskRecord): string | null {
+  const last = record.takeovers?.at(-1)
+  return last !== undefined && record.epoch === last.epoch + 2 && before.epoch < record.epoch ? last.worker : null
 }
 
 async function explainStall(runtime: Runtime, board: Board): Promise<Error> {

@@ -93,7 +93,12 @@ export function summaryText(summary: Summary): string {
   if (takeovers.length > 0) {
     lines.push(`Taken over after the lease (${takeovers.length}):`)
     lines.push(
-      ...table(takeovers.map(({ what, from, to, attempts }) => [`  ${what}`, `${from} -> ${to}, ended in attempt ${attempts}`])),
+      ...table(
+        takeovers.map(({ what, task, from, to, attempts }) => [
+          `  ${what}`,
+          `${from} -> ${to}, ended in attempt ${attempts} (${task})`,
+        ]),
+      ),
     )
   }
   lines.push(

@@ -2,7 +2,8 @@
  * A reader's place in a recording, and the next piece of it in bounded portions. Knows no connection.
  *
  * - C1 a reader is given every record behind its place, in order, or is told that it missed some and begins anew
- * - C2 it costs its place, and while it begins one small object for each record of the beginning
+ * - C2 a newcomer begins with the oldest record that is kept; who was too slow with what there is now, for it would be too slow again
+ * - C3 it costs its place, and while it begins one small object for each record of the beginning
  */
 import { eventRecordsMax } from '../wire/inspector-api.ts'
 import type { TraceRecord } from '../wire/trace-record.ts'
@@ -20,7 +21,7 @@ export interface Place {
 export type Piece =
   /** JSON texts of records. `place` is behind the last one; null in the beginning, which has no places. */
   | { readonly type: 'records'; readonly lines: readonly string[]; readonly place: Place | null }
-  /** What there was has been given; what follows is new. */
+  /** All that is recorded has been given; what follows is new. */
   | { readonly type: 'live'; readonly place: Place }
   /** So many records are lost to this reader (null: nobody knows); a beginning follows. */
   | { readonly type: 'reset'; readonly lost: number | null }
@@ -30,46 +31,58 @@ export class Cursor {
   #place: number
   /** What is left to be given of the beginning; null: all was. */
   #beginning: { readonly records: readonly TraceRecord[]; given: number } | null = null
-  #reset: { readonly lost: number | null } | null = null
+  #isLive = true
+  #reset: { readonly lost: number | null; readonly begin: () => void } | null = null
 
   /** @param from where the reader was; null: it begins. */
   constructor(recorder: Recorder, from: Place | null) {
     this.#recorder = recorder
-    this.#place = recorder.end
-    if (from === null) this.#begin()
-    else if (from.epoch !== recorder.epoch || from.place > recorder.end) this.#lose(null)
+    const { epoch, first, end } = recorder
+    this.#place = end
+    const beginAtFirst = (): void => this.#beginAtFirst()
+    if (from === null) beginAtFirst()
+    else if (from.epoch !== epoch || from.place > end) this.#reset = { lost: null, begin: beginAtFirst }
+    else if (from.place < first) this.#reset = { lost: first - from.place, begin: beginAtFirst }
     else this.#place = from.place
   }
 
   /** null: there is nothing new. */
   next(): Piece | null {
     const { epoch, end } = this.#recorder
-    if (this.#reset === null && this.#place < this.#recorder.first) this.#lose(end - this.#place)
+    if (this.#place < this.#recorder.first) this.#reset = { lost: end - this.#place, begin: () => this.#beginAtEnd() }
     if (this.#reset !== null) {
-      const { lost } = this.#reset
+      const { lost, begin } = this.#reset
       this.#reset = null
-      this.#begin()
+      begin()
       return { type: 'reset', lost }
     }
-    if (this.#beginning !== null) return this.#nextOfBeginning(this.#beginning)
-    if (this.#place >= end) return null
+    const piece = this.#nextOfBeginning()
+    if (piece !== null) return piece
+    if (this.#place >= end) {
+      if (this.#isLive) return null
+      this.#isLive = true
+      return { type: 'live', place: { epoch, place: this.#place } }
+    }
     const lines = this.#recorder.lines(this.#place, eventRecordsMax, pieceCharactersMax)
     this.#place += lines.length
     return { type: 'records', lines, place: { epoch, place: this.#place } }
   }
 
-  #begin(): void {
+  #beginAtFirst(): void {
+    this.#beginning = { records: this.#recorder.before(), given: 0 }
+    this.#place = this.#recorder.first
+    this.#isLive = false
+  }
+
+  #beginAtEnd(): void {
     this.#beginning = { records: this.#recorder.now(), given: 0 }
     this.#place = this.#recorder.end
+    this.#isLive = false
   }
 
-  #lose(lost: number | null): void {
-    this.#reset = { lost }
-    this.#beginning = null
-    this.#place = this.#recorder.end
-  }
-
-  #nextOfBeginning(beginning: { readonly records: readonly TraceRecord[]; given: number }): Piece {
+  #nextOfBeginning(): Piece | null {
+    const beginning = this.#beginning
+    if (beginning === null) return null
     const lines: string[] = []
     for (let characters = 0; lines.length < eventRecordsMax && characters < pieceCharactersMax; ) {
       const record = beginning.records[beginning.given]
@@ -81,7 +94,7 @@ export class Cursor {
     }
     if (lines.length > 0) return { type: 'records', lines, place: null }
     this.#beginning = null
-    return { type: 'live', place: { epoch: this.#recorder.epoch, place: this.#place } }
+    return null
   }
 }
 

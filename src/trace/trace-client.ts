@@ -161,7 +161,7 @@ class HttpTraceClient implements TraceClient {
     this.#tries++
     if (isRefused) this.#refused++
     if (!this.#isAnnounced || this.#refused >= refusedMax || this.#tries >= triesMax) {
-      this.#lose(reason)
+      this.#lose(`its process has ended or does not answer (${reason})`)
       return
     }
     this.#state = 'connecting'

@@ -68,11 +68,11 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 
 it('a page is told what there is, and then what is new, gathered, each with its place', async () => {
   const { clock, teller, recorder, output } = open()
-  expect(output.messages).toEqual(['records', 'live e:2'])
+  expect(output.messages).toEqual(['records e:2', 'live e:2'])
   for (let n = 0; n < 10; n++) recorder.append([teller.taken('task/1', `s${n}`)])
   expect(output.messages).toHaveLength(2)
   await clock.advance(gatherMs)
-  expect(output.messages).toEqual(['records', 'live e:2', 'records e:12'])
+  expect(output.messages).toEqual(['records e:2', 'live e:2', 'records e:12'])
 })
 
 it('a quiet stream is kept alive', async () => {

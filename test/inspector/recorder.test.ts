@@ -127,16 +127,25 @@ describe('the recording', () => {
 })
 
 describe('a reader', () => {
-  it('begins with what there is, hears "live", and then everything that comes, once', () => {
+  it('begins with all that is recorded, hears "live", and then everything that comes, once', () => {
     const teller = new Teller()
     const recorder = recorded([teller.about(), teller.actor('task/1'), teller.taken('task/1', 'a')])
     const cursor = new Cursor(recorder, null)
-    // What comes while it begins is news, and not a part of the beginning.
     recorder.append([teller.taken('task/1', 'b')])
-    expect(briefs(pieces(cursor))).toEqual(['source', 'task/1 is "a"', 'live', 'task/1 to "b"'])
+    expect(briefs(pieces(cursor))).toEqual(['source', 'task/1 is "pending"', 'task/1 to "a"', 'task/1 to "b"', 'live'])
     recorder.append([teller.taken('task/1', 'c')])
     expect(briefs(pieces(cursor))).toEqual(['task/1 to "c"'])
     expect(cursor.next()).toBeNull()
+  })
+
+  it('begins with what there was before the oldest record that is kept', () => {
+    const teller = new Teller()
+    const recorder = recorded([teller.about(), teller.actor('task/1')], { recordsMax: 100, bytesMax: 1_000_000 })
+    for (let n = 0; n < 500; n++) recorder.append([teller.taken('task/1', `s${n}`)])
+    const given = briefs(pieces(new Cursor(recorder, null)))
+    const kept = recorder.end - recorder.first
+    const told = Array.from({ length: kept }, (_, n) => `task/1 to "s${500 - kept + n}"`)
+    expect(given).toEqual(['source', `task/1 is "s${499 - kept}"`, ...told, 'live'])
   })
 
   it('goes on behind any place without a gap', () => {
@@ -163,14 +172,13 @@ describe('a reader', () => {
     const slow = new Cursor(recorder, null)
     pieces(slow)
     for (let n = 0; n < 500; n++) recorder.append([teller.taken('task/1', `s${n}`)])
-    const expected = ['reset', 'source', 'task/1 is "s499"', 'live']
     const late = pieces(new Cursor(recorder, { epoch: 'epoch', place: 2 }))
-    expect(briefs(late)).toEqual(expected)
-    expect(late[0]).toEqual({ type: 'reset', lost: 500 })
-    // One that was connected all the time and did not read.
+    expect(late[0]).toEqual({ type: 'reset', lost: recorder.first - 2 })
+    expect(briefs(late)).toEqual(['reset', ...briefs(pieces(new Cursor(recorder, null)))])
+    // One that was connected all the time and did not read would be too slow for all of it again.
     const behind = pieces(slow)
-    expect(briefs(behind)).toEqual(expected)
     expect(behind[0]).toEqual({ type: 'reset', lost: 500 })
+    expect(briefs(behind)).toEqual(['reset', 'source', 'task/1 is "s499"', 'live'])
   })
 
   it.each([

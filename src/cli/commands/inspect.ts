@@ -68,6 +68,9 @@ async function inspect({ output, interrupts }: Cli, session: Session, options: I
     import('../../inspector/serve-inspector.ts'),
     import('../../inspector/page-assets.ts'),
   ])
+  // A path that was mistyped is an empty memory, too.
+  if ((await session.store.head()) === 0)
+    output.say(`nothing was ever written to ${runtime.storeUrl}: is it the memory that is meant?`)
   const watched = watchRuntime(session)
   const inspector = new RuntimeInspector(runtime, checked, await loadPage())
   try {
