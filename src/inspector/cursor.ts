@@ -31,7 +31,8 @@ export class Cursor {
   #place: number
   /** What is left to be given of the beginning; null: all was. */
   #beginning: { readonly records: readonly TraceRecord[]; given: number } | null = null
-  #isLive = true
+  /** Whether the reader was told that it has all. */
+  #isLive = false
   #reset: { readonly lost: number | null; readonly begin: () => void } | null = null
 
   /** @param from where the reader was; null: it begins. */

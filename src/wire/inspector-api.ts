@@ -8,7 +8,7 @@
  * - `GET  /api/events`       event stream. Each message: `id: <epoch>:<n>` and a JSON array of `TraceRecord`, at most
  *                            {@link eventRecordsMax}. Without `Last-Event-ID` it begins with what there was when the recording, as far as it is
  *                            kept, began (sources, charts, live actors, memory as snapshot changes), then what was recorded since, then a
- *                            message `event: live`. With it: what came behind that place, or, when that is not known any more, a message
+ *                            message `event: live`. With it: what came behind that place, then `event: live`; or, when that is not known any more, a message
  *                            `event: reset` (with an empty id, data: `{ "lost": number | null }`), then as without it; but a
  *                            stream that is read too slowly goes on with what there is then.
  * - `GET  /api/entry?key=…`  the whole entry, uncut: `{ key, revision, entry }` or 404

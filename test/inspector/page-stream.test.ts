@@ -78,7 +78,7 @@ it('a page is told what there is, and then what is new, gathered, each with its 
 it('a quiet stream is kept alive', async () => {
   const { clock, output } = open(2)
   await clock.advance(2 * aliveMs)
-  expect(output.messages).toEqual([': alive', ': alive'])
+  expect(output.messages).toEqual(['live e:2', ': alive', ': alive'])
 })
 
 it('a page that reads nothing costs one piece, is told what it missed when it reads again', async () => {

@@ -173,8 +173,7 @@ export class Connection {
         if (attempt !== this.#attempt) return
         this.#waitMs = reconnectMsMin
         this.#retryAtMs.value = null
-        // A new stream says itself when it has told all that is there; one that goes on is live at once.
-        if (after !== null) this.#push({ type: 'live' })
+        if (this.#state.value.type === 'disconnected') this.#state.value = { type: 'connecting' }
       },
       onMessage: (name, data, id) => {
         if (attempt !== this.#attempt) return

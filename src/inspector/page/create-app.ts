@@ -40,8 +40,13 @@ export interface PageApp extends App {
   readonly markers: ReadonlySignal<readonly Marker[]>
   /** What the last import or export had to say; null: nothing. */
   readonly notice: Signal<string | null>
+  /** A file that is being read, with what there is of it; null: none is. */
+  readonly reading: ReadonlySignal<{ readonly name: string; readonly bytes: number } | null>
   connect(): void
-  /** Shows a file's session instead of what is shown now, unless it is none; what is wrong with it is told by {@link notice}. */
+  /**
+   * Shows a file's session instead of what is shown now, unless it is none; what is wrong with it is told by {@link notice}. What is shown
+   * and is nowhere else is not given up at the first time of asking.
+   */
   openSession(name: string, chunks: AsyncIterable<Uint8Array>): Promise<void>
   exportSession(): void
   goLive(): void
@@ -71,6 +76,7 @@ export function createApp(browser: Browser): PageApp {
   const markers = signal<readonly Marker[]>([])
   const localMs = signal(browser.wallMs())
   const notice = signal<string | null>(null)
+  const reading = signal<{ readonly name: string; readonly bytes: number } | null>(null)
   const pane = signal<PaneName>('actors')
   const selectedActor = signal<ActorId | null>(null)
   const selectedKey = signal<string | null>(null)
@@ -150,7 +156,8 @@ export function createApp(browser: Browser): PageApp {
     playback.pause()
     recording.clear()
     found.clear()
-    for (const chosen of [position, selectedActor, selectedKey, selectedPosition, notice]) chosen.value = null
+    for (const chosen of [position, selectedActor, selectedKey, selectedPosition, notice, reading]) chosen.value = null
+    savedPosition = 0
     loop.request()
   }
   const hasServer = (): boolean => connection.state.peek().type !== 'recorded'
@@ -164,7 +171,15 @@ export function createApp(browser: Browser): PageApp {
     }
   }
 
+  /** Place behind the last record that was saved, or that the user was told is nowhere else. */
+  let savedPosition = 0
+  const isOnlyHere = (): boolean => connection.state.peek().type === 'disconnected' && recording.endPosition > savedPosition
   const openSession = async (name: string, chunks: AsyncIterable<Uint8Array>, isServed: boolean): Promise<void> => {
+    if (isOnlyHere()) {
+      savedPosition = recording.endPosition
+      notice.value = `Nobody else has the session that is shown: its server is gone. Save it first; or open ${name} once more, and it is given up.`
+      return
+    }
     let own: number | null = null
     const isShown = (): boolean => own === null || own === shownSession
     const begin = (): void => {
@@ -176,10 +191,15 @@ export function createApp(browser: Browser): PageApp {
       if (isShown()) append(records)
       return isShown()
     }
-    const told = await readSession(chunks, begin, take, () => new Promise((resume) => browser.after(0, resume)))
-    // Another file, or the live session, has taken its place meanwhile.
-    if (isShown()) notice.value = told
+    const progress = counted(chunks, (bytes) => {
+      if (isShown()) reading.value = { name, bytes }
+    })
+    const told = await readSession(progress, begin, take, () => new Promise((resume) => browser.after(0, resume)))
     loop.request()
+    // Another file, or the live session, has taken its place meanwhile.
+    if (!isShown()) return
+    notice.value = told
+    reading.value = null
   }
 
   return {
@@ -199,6 +219,7 @@ export function createApp(browser: Browser): PageApp {
     playback,
     markers,
     notice,
+    reading,
     showActor(id) {
       selectedActor.value = id
       pane.value = 'chart'
@@ -222,6 +243,7 @@ export function createApp(browser: Browser): PageApp {
     exportSession() {
       const stamp = new Date(browser.wallMs()).toISOString().replace(/[-:]|\.\d+/g, '')
       browser.download(`memory-sync-${stamp}.jsonl`, linesWithBreaks(exportLines(recording, browser.wallMs())))
+      savedPosition = recording.endPosition
     },
     goLive() {
       playback.pause()
@@ -248,6 +270,15 @@ export function createApp(browser: Browser): PageApp {
       loop.stop()
       connection.closeFor('')
     },
+  }
+}
+
+async function* counted(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  for await (const chunk of chunks) {
+    bytes += chunk.length
+    onBytes(bytes)
+    yield chunk
   }
 }
 

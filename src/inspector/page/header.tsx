@@ -1,26 +1,33 @@
 /** The line at the top: whose session this is, whether it is live, how much there is and how much is missing. */
-import { useRef } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import type { PageApp } from './create-app.ts'
 import { useCalmState } from './panes/calm-state.ts'
 import { openFile } from './session-files.ts'
+import { namespaceOf, pageTitle } from './session-name.ts'
 import { chosenTheme, type Theme } from './theme.ts'
 import { Badge } from './ui/badge.tsx'
-import { clockText, countOf, countText } from './ui/format.ts'
+import { bytesText, clockText, countOf, countText } from './ui/format.ts'
 import { Icon } from './ui/icon.tsx'
 import { filterText } from './ui/remembered.ts'
 
 export function Header({ app, onHelp }: { readonly app: PageApp; onHelp(): void }) {
   const info = app.info.value
-  const namespace = info?.namespace ?? app.state.value.namespace
+  const namespace = namespaceOf(app)
+  useEffect(() => {
+    document.title = pageTitle(namespace)
+  }, [namespace])
   return (
     <header class="header">
       <div class="header-line">
         <h1 class="header-name">
           <Logo />
-          <span class="cut" title="Namespace">
-            {namespace === '' ? 'memory-sync' : namespace}
-          </span>
+          memory-sync
         </h1>
+        {namespace !== '' && (
+          <span class="header-namespace cut" title={`Namespace ${namespace}`}>
+            {namespace}
+          </span>
+        )}
         {info !== null && (
           <span class="header-about cut" title={`Store ${info.store}, served by ${info.servedBy}, memory-sync ${info.version}`}>
             {info.store} · served by {info.servedBy}
@@ -53,7 +60,8 @@ function ConnectionLabel({ app }: { readonly app: PageApp }) {
     case 'live':
       return <span class="link-state is-good">Live</span>
     case 'connecting':
-      return <span class="link-state is-waiting">Connecting</span>
+      // A server that has recorded for long tells all of it first.
+      return <span class="link-state is-waiting">{app.state.value.position > 0 ? 'Catching up' : 'Connecting'}</span>
     case 'disconnected':
       return <span class="link-state is-bad">{waitText(app) ?? 'Connecting again'}</span>
     case 'recorded':
@@ -138,8 +146,8 @@ function Tools({ app, onHelp }: { readonly app: PageApp; onHelp(): void }) {
           event.currentTarget.value = ''
         }}
       />
-      <ToolButton icon="import" label="Open a session (.jsonl)" onClick={() => input.current?.click()} />
-      <ToolButton icon="export" label="Save this session (.jsonl)" onClick={() => app.exportSession()} />
+      <ToolButton icon="open" label="Open a session (.jsonl)" onClick={() => input.current?.click()} />
+      <ToolButton icon="save" label="Save this session (.jsonl)" onClick={() => app.exportSession()} />
       <ToolButton
         icon={other === 'dark' ? 'moon' : 'sun'}
         label={other === 'dark' ? 'Dark' : 'Light'}
@@ -170,6 +178,7 @@ function ToolButton({ icon, label, onClick }: ToolButtonProps) {
 function Banner({ app }: { readonly app: PageApp }) {
   const connection = app.connection.value
   const notice = app.notice.value
+  const reading = app.reading.value
   const hasRecords = app.state.value.position > 0
   return (
     <>
@@ -194,6 +203,14 @@ function Banner({ app }: { readonly app: PageApp }) {
               Close, and watch live
             </button>
           )}
+        </div>
+      )}
+      {reading !== null && (
+        <div class="banner is-rest" role="status">
+          <Icon name="log" />
+          <span>
+            Reading {reading.name}: {bytesText(reading.bytes)} so far. What is shown is not all of it yet.
+          </span>
         </div>
       )}
       {notice !== null && (

@@ -23,7 +23,7 @@ import { ShortcutsDialog } from './shortcuts-dialog.tsx'
 import { TimeBar } from './time-bar.tsx'
 import { placeOfMark } from './time-markers.ts'
 import { Icon, type IconName } from './ui/icon.tsx'
-import { SplitPane } from './ui/split-pane.tsx'
+import { closeSelector, SplitPane } from './ui/split-pane.tsx'
 import { filterSelector } from './ui/toolbar.tsx'
 
 interface PaneEntry {
@@ -79,13 +79,16 @@ export function Shell({ app }: { readonly app: PageApp }) {
 function PaneWithDetail({ app, entry }: { readonly app: PageApp; readonly entry: PaneEntry }) {
   const Pane = entry.pane
   if (entry.detail === undefined) return <Pane app={app} />
-  const isChosen = (entry.detail === 'actor' ? app.selectedActor.value : app.selectedPosition.value) !== null
+  const chosen = entry.detail === 'actor' ? app.selectedActor : app.selectedPosition
   return (
     <SplitPane
       name="detail"
       label="Details"
       main={<Pane app={app} />}
-      side={isChosen ? <Detail app={app} of={entry.detail} /> : null}
+      side={chosen.value === null ? null : <Detail app={app} of={entry.detail} />}
+      onClose={() => {
+        chosen.value = null
+      }}
     />
   )
 }
@@ -152,10 +155,12 @@ function run(app: PageApp, command: Exclude<ShellCommand, { readonly type: 'help
     case 'filter':
       document.querySelector<HTMLElement>(filterSelector)?.focus()
       return
-    case 'close':
-      app.selectedPosition.value = null
-      app.selectedActor.value = null
+    case 'close': {
+      const button = document.querySelector<HTMLElement>(closeSelector)
+      if (button !== null) button.click()
+      else app.selectedActor.value = null
       return
+    }
     case 'pause':
       app.togglePause()
       return

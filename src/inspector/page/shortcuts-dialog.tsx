@@ -1,5 +1,6 @@
-/** The list of the page's keys, over everything else. */
+/** The list of the page's keys, and what the marks on the time bar are, over everything else. */
 import { useEffect, useRef } from 'preact/hooks'
+import { wordsByMark } from './mark-kinds.ts'
 import { shortcuts } from './shortcuts.ts'
 import { Icon } from './ui/icon.tsx'
 
@@ -33,6 +34,21 @@ export function ShortcutsDialog({ onClose }: { onClose(): void }) {
                 ))}
               </dt>
               <dd>{does}</dd>
+            </div>
+          ))}
+        </dl>
+        <h3 class="dialog-title">Marks on the time bar</h3>
+        <p class="soft">A click on one goes to that moment, and to what is marked.</p>
+        <dl class="keys">
+          {Object.entries(wordsByMark).map(([kind, { name, means, leadsTo }]) => (
+            <div key={kind} class="keys-line">
+              <dt>
+                <span class={`mark is-${kind}`} />
+                {name}
+              </dt>
+              <dd>
+                {means} <span class="faint">→ {leadsTo}</span>
+              </dd>
             </div>
           ))}
         </dl>

@@ -1,40 +1,54 @@
 /**
- * The moments worth finding again on the time bar: gaps, conflicts, takeovers, crashes. Takes records as they are appended and keeps
- * the newest {@link markersMax}. Pure.
+ * The moments worth finding again on the time bar: gaps, conflicts, takeovers, crashes, and what each of them is about. Takes records as
+ * they are appended and keeps the newest {@link markersMax}. Pure.
  */
-import type { TraceRecord } from '../../wire/trace-record.ts'
+import type { SourceRecord, TraceRecord } from '../../wire/trace-record.ts'
 
 export const markersMax = 2000
 
 export type MarkerKind = 'gap' | 'conflict' | 'takeover' | 'crash'
+
+/** What a mark is about. `record`: nothing but itself. */
+export type MarkSubject = { readonly type: 'task' | 'key' | 'actor'; readonly id: string } | { readonly type: 'record' }
 
 export interface Marker {
   /** Of the record: it is shown by looking at the place behind it. */
   readonly position: number
   readonly kind: MarkerKind
   readonly text: string
+  readonly subject: MarkSubject
 }
 
-/** null: an ordinary record. */
-export function markerOf(record: TraceRecord): Omit<Marker, 'position'> | null {
+/** @param nameOf what people call a source. @returns null: an ordinary record. */
+export function markerOf(record: TraceRecord, nameOf = (source: string): string => source): Omit<Marker, 'position'> | null {
   switch (record.type) {
     case 'gap': {
       const lost = record.lost === null ? 'records' : `${record.lost} records`
       // Sampling is a choice: it would cover the bar.
-      return record.reason === 'sampled' ? null : { kind: 'gap', text: `${lost} missing (${record.reason})` }
+      return record.reason === 'sampled' ? null : { kind: 'gap', text: `${lost} missing (${record.reason})`, subject: itself }
     }
     case 'source.lost':
-      return { kind: 'gap', text: `${record.source} is gone: ${record.reason}` }
+      return { kind: 'gap', text: `${nameOf(record.source)} is gone: ${record.reason}`, subject: itself }
     case 'conflict':
-      return { kind: 'conflict', text: `conflict on ${record.key}` }
-    case 'actor.ended':
-      return record.how === 'crashed' ? { kind: 'crash', text: `${record.address} crashed: ${record.error ?? ''}` } : null
+      return { kind: 'conflict', text: `conflict on ${record.key}`, subject: { type: 'key', id: record.key } }
+    case 'actor.ended': {
+      if (record.how !== 'crashed') return null
+      const subject = { type: 'actor', id: `${record.source}|${record.address}` } as const
+      return { kind: 'crash', text: `${record.address} crashed${record.error === undefined ? '' : `: ${record.error}`}`, subject }
+    }
     case 'change':
       return record.isSnapshot === true ? null : takeoverIn(record.key, record.entry.value)
     default:
       return null
   }
 }
+
+function processName({ kind, workerId, pid }: SourceRecord): string {
+  if (kind === 'memory') return 'the memory'
+  return pid === null ? workerId : `${workerId} (process ${pid})`
+}
+
+const itself: MarkSubject = { type: 'record' }
 
 /** A record of a task in the one state that only a takeover leaves behind: pending, an epoch above that which was lost last. */
 function takeoverIn(key: string, value: unknown): Omit<Marker, 'position'> | null {
@@ -45,19 +59,23 @@ function takeoverIn(key: string, value: unknown): Omit<Marker, 'position'> | nul
     readonly epoch?: unknown
     readonly takeovers?: unknown
   }
-  if (status !== 'pending' || typeof epoch !== 'number' || !Array.isArray(takeovers)) return null
+  if (typeof id !== 'string' || status !== 'pending' || typeof epoch !== 'number' || !Array.isArray(takeovers)) return null
   const last = takeovers.at(-1) as { readonly worker?: unknown; readonly epoch?: unknown } | undefined
   if (last?.epoch !== epoch - 1) return null
-  return { kind: 'takeover', text: `task ${String(id)} was taken from ${String(last.worker)}` }
+  return { kind: 'takeover', text: `task ${id} was taken from ${String(last.worker)}`, subject: { type: 'task', id } }
 }
 
 export class Markers {
   #markers: Marker[] = []
+  /** By source; as many as the recording has, which are few. */
+  readonly #names = new Map<string, string>()
 
   /** @param position of the first of the records. */
   add(records: readonly TraceRecord[], position: number): void {
+    const nameOf = (source: string): string => this.#names.get(source) ?? source
     records.forEach((record, index) => {
-      const found = markerOf(record)
+      if (record.type === 'source') this.#names.set(record.source, processName(record))
+      const found = markerOf(record, nameOf)
       if (found !== null) this.#markers.push({ position: position + index, ...found })
     })
     // In large steps: moving the rest for each marker would cost more than finding it.
@@ -66,6 +84,7 @@ export class Markers {
 
   clear(): void {
     this.#markers = []
+    this.#names.clear()
   }
 
   /** From `first` on, oldest first. */
@@ -81,6 +100,17 @@ export function placeOfMark(markers: readonly Marker[], shown: number, by: 1 | -
   return (by === -1 ? places.findLast((place) => place < shown) : places.find((place) => place > shown)) ?? null
 }
 
+/** The places that the bar has from its left end to its right one. */
+export interface TimeScale {
+  readonly first: number
+  readonly end: number
+}
+
+/** The scale that was held, so that nothing moves under the pointer; unless the recording is another one since. */
+export function scaleShown(held: TimeScale | null, now: TimeScale): TimeScale {
+  return held === null || held.end > now.end || held.end <= now.first ? now : held
+}
+
 export interface MarkerGroup {
   /** Of the bar's width, 0 to 1. */
   readonly at: number
@@ -88,11 +118,12 @@ export interface MarkerGroup {
   readonly markers: readonly Marker[]
 }
 
-/** Those that would lie on one another, together; the gravest kind gives the colour. */
-export function groupMarkers(markers: readonly Marker[], first: number, end: number, groupsMax: number): readonly MarkerGroup[] {
+/** Those of the bar that would lie on one another, together; the gravest kind gives the colour. */
+export function groupMarkers(markers: readonly Marker[], { first, end }: TimeScale, groupsMax: number): readonly MarkerGroup[] {
   const span = Math.max(1, end - first)
   const byPlace = new Map<number, Marker[]>()
   for (const marker of markers) {
+    if (marker.position < first || marker.position >= end) continue
     const place = Math.min(groupsMax - 1, Math.floor(((marker.position - first) / span) * groupsMax))
     const group = byPlace.get(place)
     if (group === undefined) byPlace.set(place, [marker])

@@ -40,11 +40,11 @@ describe.skipIf(!hasChromium)('the page around the panes', () => {
 
   it('marks on the time bar lead to what they mark, by a click and by keys', async () => {
     const { page } = stage
-    await showPane(page, 'Log')
     const bar = page.getByRole('slider', { name: 'Moment that is shown' })
     const newest = async () => (await rowsOf(page, '.log-row'))[0]
     await page.locator('.mark.is-conflict').first().click()
     await page.locator('.time-bar.is-past').waitFor()
+    await showPane(page, 'Log')
     await expect.poll(newest).toContain('conflict')
     const marked = await bar.inputValue()
     for (const [away, back] of [
@@ -247,6 +247,8 @@ describe.skipIf(!hasChromium)('the page around the panes', () => {
       const at = await percent()
       await bar.press('ArrowLeft')
       await expect.poll(percent).toBe(at + 2)
+      await page.getByRole('button', { name: 'Close the details' }).click()
+      await bar.waitFor({ state: 'detached' })
     }
   })
 })

@@ -15,6 +15,8 @@ import { type ChartLights, lightsOf, noLights } from '../../../src/inspector/pag
 import { ChartLayouts, drawingsMax, type LayoutEngine } from '../../../src/inspector/page/chart/layout.ts'
 import { routePath } from '../../../src/inspector/page/chart/route-path.ts'
 import {
+  fitFootPx,
+  fitMarginPx,
   fitted,
   keptInSight,
   keptInSightPx,
@@ -269,8 +271,15 @@ describe('what is seen of a drawing', () => {
     const view = fitted(drawing, pane)
     expect(view.zoom).toBe(0.45)
     expect(view.x * 2 + drawing.width * view.zoom).toBe(pane.width)
-    expect(view.y * 2 + drawing.height * view.zoom).toBe(pane.height)
+    expect(view.y * 2 + drawing.height * view.zoom - fitMarginPx).toBe(pane.height - fitFootPx)
     expect(fitted({ width: 10, height: 10 }, pane).zoom).toBe(1)
+  })
+
+  it('lies above the buttons at the lower edge, however high it is', () => {
+    const high = { width: 100, height: 4000 }
+    const view = fitted(high, { width: 800, height: 600 })
+    expect(view.y).toBeGreaterThanOrEqual(fitMarginPx)
+    expect(view.y + high.height * view.zoom).toBeLessThanOrEqual(600 - fitFootPx)
   })
 
   it('keeps the point under the pointer where it is', () => {

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { claimed, type TaskRecord, takenOver } from '../../../src/domain/task-record.ts'
 import { emptySession } from '../../../src/inspector/page/model/fold.ts'
 import type { TaskRow } from '../../../src/inspector/page/model/selectors.ts'
-import type { SessionState } from '../../../src/inspector/page/model/session-state.ts'
+import type { SessionState, SourceView } from '../../../src/inspector/page/model/session-state.ts'
 import { calmOf, calmSizeMin, isDue, pacedRecordsMin, pacePeriodMs } from '../../../src/inspector/page/panes/calm-state.ts'
 import { heartbeatTone } from '../../../src/inspector/page/panes/heartbeat-tone.ts'
-import { reasonOf, takeoverTexts } from '../../../src/inspector/page/panes/task-reason.ts'
+import { goneOwners, reasonOf, takeoverTexts } from '../../../src/inspector/page/panes/task-reason.ts'
 import { rowsWithWords } from '../../../src/inspector/page/panes/words.ts'
 
 const submitted: TaskRecord = {
@@ -94,6 +94,17 @@ describe('takeovers', () => {
     ])
   })
 
+  it('tell whose process is gone', () => {
+    const about = { pid: 17 } as SourceView['about']
+    const process = { source: 'i', about, isLost: true, lostReason: 'x', lastMs: 0, metrics: null }
+    const lost = { ...first, takeovers: [{ worker: 'worker-a', incarnation: 'i', epoch: 2, atMs: 1 }] }
+    expect(goneOwners(lost, new Map([['i', process]]))).toEqual([
+      expect.stringMatching(/^worker-a is gone \(process 17\): not heard of since \d\d:\d\d:\d\d$/),
+    ])
+    expect(goneOwners(lost, new Map([['i', { ...process, isLost: false }]]))).toEqual([])
+    expect(goneOwners(lost, new Map())).toEqual([])
+  })
+
   it('do not name who lost it much later', () => {
     const gap = {
       ...first,
@@ -142,31 +153,42 @@ describe('the state of calm panes', () => {
     position,
     entries: new Map(Array.from({ length: size }, (_, index) => [String(index), {} as never])),
   })
-  const at = (size: number, position: number, nowMs: number) => ({ state: sized(size, position), nowMs })
+  const at = (size: number, position: number, nowMs: number) => ({ state: sized(size, position), nowMs, isPast: false })
 
   it('is the newest one while it is small', () => {
     const [held, newest] = [at(10, 1, 0), at(10, 2, 0)]
-    expect(calmOf(held, newest, false)).toBe(newest)
+    expect(calmOf(held, newest)).toBe(newest)
   })
 
   it('changes with the second when it is large', () => {
     const held = at(calmSizeMin + 1, 1, 0)
     const newest = at(calmSizeMin + 1, 2, 0)
-    expect(calmOf(held, newest, false)).toBe(held)
+    expect(calmOf(held, newest)).toBe(held)
     const later = { ...newest, nowMs: 1000 }
-    expect(calmOf(held, later, false)).toBe(later)
-    expect(calmOf(held, later, false, 3000)).toBe(held)
-    expect(calmOf(held, { ...newest, nowMs: 3000 }, false, 3000).nowMs).toBe(3000)
+    expect(calmOf(held, later)).toBe(later)
+    expect(calmOf(held, later, 3000)).toBe(held)
+    expect(calmOf(held, { ...newest, nowMs: 3000 }, 3000).nowMs).toBe(3000)
   })
 
   it('is the asked one in the past, and never one from the future', () => {
     const held = at(calmSizeMin + 1, 9, 0)
     const earlier = at(calmSizeMin + 1, 2, 0)
-    expect(calmOf(held, earlier, true)).toBe(earlier)
-    expect(calmOf(earlier, held, true)).toBe(held)
-    expect(calmOf(held, earlier, false)).toBe(earlier)
+    for (const asked of [earlier, held].map((calm) => ({ ...calm, isPast: true }))) {
+      expect(calmOf(held, asked)).toBe(asked)
+      expect(calmOf(earlier, asked)).toBe(asked)
+    }
+    expect(calmOf(held, earlier)).toBe(earlier)
     const back = at(calmSizeMin + 1, 9, -5000)
-    expect(calmOf(held, back, false)).toBe(back)
+    expect(calmOf(held, back)).toBe(back)
+  })
+
+  it('is live at once when it comes back from the past, though the page still shows the past for a frame', () => {
+    const past = { ...at(calmSizeMin + 1, 2, 0), isPast: true }
+    const stillPast = calmOf(past, { ...past, nowMs: 9000, isPast: false }, 3000)
+    expect(stillPast.state).toBe(past.state)
+    const live = at(calmSizeMin + 1, 9, 9000)
+    expect(calmOf(stillPast, live, 3000)).toBe(live)
+    expect(calmOf(live, at(calmSizeMin + 1, 10, 9000), 3000)).toBe(live)
   })
 })
 

@@ -270,6 +270,15 @@ describe('a sequence diagram', () => {
     expect(svg).not.toMatch(/NaN|undefined/)
   })
 
+  it('tells keys apart that begin alike and are too long', () => {
+    const writes = ['record', 'progress'].map((name) => ({
+      key: `ns/tasks/1bad58b4-f00d-4a5b-9c11-000000000001/${name}`,
+      value: 1,
+    }))
+    const svg = markupOf(SequenceSvg({ ...look, diagram: diagram([transition({ writes })]), first: 0, end: 9 }))
+    for (const name of ['record', 'progress']) expect(svg).toMatch(new RegExp(`>tasks/1bad58b4[^<]*…[^<]*0001/${name}<`))
+  })
+
   it('has markup in names only as text', () => {
     const shown = diagram([transition({ event: { type: '<script>alert(1)</script>' } })])
     const svg = markupOf(SequenceSvg({ ...look, diagram: shown, first: 0, end: 1 }))

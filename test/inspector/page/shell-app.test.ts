@@ -290,6 +290,47 @@ describe('session files', () => {
     expect(here.app.recording.endPosition).toBe(endPosition)
   })
 
+  it('does not take the place of a session that nobody else has before the user was told, or has saved it', async () => {
+    const there = await setUp()
+    there.app.exportSession()
+    const text = there.browser.downloads[0]?.text ?? ''
+    const lose = async () => {
+      const here = await setUp()
+      here.browser.answer = () => null
+      here.browser.stream.listener.onEnd()
+      await settled()
+      expect(here.app.connection.value.type).toBe('disconnected')
+      return here
+    }
+    const warned = await lose()
+    await open(warned, text)
+    expect(warned.app.connection.value.type).toBe('disconnected')
+    expect(warned.app.notice.value).toContain('Save it first; or open some.jsonl once more')
+    await open(warned, text)
+    expect(warned.app.connection.value).toMatchObject({ type: 'recorded', name: 'some.jsonl' })
+    expect(warned.app.notice.value).toBe(null)
+    const saved = await lose()
+    saved.app.exportSession()
+    await open(saved, text)
+    expect(saved.app.connection.value).toMatchObject({ type: 'recorded', name: 'some.jsonl' })
+  })
+
+  it('tells how much of it was read, until all was', async () => {
+    const here = await setUp()
+    here.app.exportSession()
+    const text = here.browser.downloads[0]?.text ?? ''
+    const told = new Set<string>()
+    const stop = here.app.reading.subscribe((reading) => void told.add(JSON.stringify(reading)))
+    await open(here, text.slice(0, 200), text.slice(200))
+    stop()
+    expect([...told]).toEqual([
+      'null',
+      '{"name":"some.jsonl","bytes":200}',
+      `{"name":"some.jsonl","bytes":${new TextEncoder().encode(text).length}}`,
+    ])
+    expect(here.app.reading.value).toBe(null)
+  })
+
   it('is shown at once by a server that has one and no runtime, and again when another file is closed', async () => {
     const there = await setUp()
     there.app.exportSession()

@@ -1,4 +1,4 @@
-/** The pure parts of the page's shell: texts, windows of lists, order of rows, values as lines, keys, marks on the time bar, colours. */
+/** The pure parts of the page's shell: texts, windows of lists, order of rows, values as lines, keys, colours. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { ActorNode, SourceActors } from '../../../src/inspector/page/model/selectors.ts'
@@ -6,7 +6,6 @@ import type { ActorView, SourceView } from '../../../src/inspector/page/model/se
 import { actorRows, sourceKey } from '../../../src/inspector/page/panes/actor-rows.ts'
 import { recordText, toneOfRecord } from '../../../src/inspector/page/panes/record-text.ts'
 import { shellCommand } from '../../../src/inspector/page/shortcuts.ts'
-import { groupMarkers, Markers, markerOf, markersMax } from '../../../src/inspector/page/time-markers.ts'
 import { agoText, bytesText, clockText, countOf, countText, spanText } from '../../../src/inspector/page/ui/format.ts'
 import {
   type Folding,
@@ -17,10 +16,9 @@ import {
   textShown,
 } from '../../../src/inspector/page/ui/json-lines.ts'
 import { parsePayload } from '../../../src/inspector/page/ui/payload.ts'
-import { sortedRows } from '../../../src/inspector/page/ui/sorted-rows.ts'
+import { nextSort, sortedRows } from '../../../src/inspector/page/ui/sorted-rows.ts'
 import { stateText, toneOf } from '../../../src/inspector/page/ui/state-text.ts'
 import { indexAfterKey, overscanRows, scrollToShow, windowOf } from '../../../src/inspector/page/ui/virtual-window.ts'
-import type { TraceRecord } from '../../../src/wire/trace-record.ts'
 
 describe('numbers and moments', () => {
   it.each([
@@ -127,6 +125,26 @@ describe('long lists', () => {
   })
 })
 
+describe('a header that is clicked', () => {
+  const clicks = (keys: string[], own: Parameters<typeof nextSort>[2]) =>
+    keys.reduce((shown, key) => nextSort(shown, key, own), own)
+
+  it('sorts, sorts the other way round, and gives the table’s own order back', () => {
+    expect(clicks(['n'], null)).toEqual({ key: 'n', descending: false })
+    expect(clicks(['n', 'n'], null)).toEqual({ key: 'n', descending: true })
+    expect(clicks(['n', 'n', 'n'], null)).toBe(null)
+    expect(clicks(['n', 'n', 'm'], null)).toEqual({ key: 'm', descending: false })
+  })
+
+  it('changes the order with every click, also of the column that the table is sorted by itself', () => {
+    const own = { key: 'last', descending: true }
+    expect(clicks(['n', 'n', 'n'], own)).toBe(own)
+    expect(clicks(['last'], own)).toEqual({ key: 'last', descending: false })
+    expect(clicks(['last', 'last'], own)).toEqual(own)
+    expect(clicks(['last', 'last', 'last'], own)).toEqual({ key: 'last', descending: false })
+  })
+})
+
 describe('a value as lines', () => {
   const folding: Folding = { turned: new Set(), shown: new Map(), whole: new Set(), openDepth: 2 }
   const lines = (value: unknown, more: Partial<Folding> = {}) => jsonLines(value, { ...folding, ...more })
@@ -210,61 +228,6 @@ describe('keys', () => {
     expect(press('4', 'button')).toEqual({ type: 'pane', index: 3 })
     expect(press('l', 'other', { ctrlKey: true })).toBe(null)
     expect(press('0')).toBe(null)
-  })
-})
-
-describe('marks on the time bar', () => {
-  const base = { source: 'a', seq: 1, atMs: 0 }
-  const record = (value: unknown, isSnapshot?: true): TraceRecord => ({
-    ...base,
-    type: 'change',
-    key: 'shop/tasks/1/record',
-    revision: 1,
-    entry: { value: value as never, version: {}, timestamp: 0, workerId: 'w' },
-    ...(isSnapshot === undefined ? {} : { isSnapshot }),
-  })
-  const taken = { id: '1', status: 'pending', epoch: 2, takeovers: [{ worker: 'api-1', incarnation: 'i', epoch: 1, atMs: 0 }] }
-
-  it('are set for gaps, conflicts, crashes and takeovers', () => {
-    expect(markerOf({ ...base, type: 'gap', lost: 3, reason: 'slow-watcher' })?.kind).toBe('gap')
-    expect(markerOf({ ...base, type: 'source.lost', reason: 'killed' })?.kind).toBe('gap')
-    expect(markerOf({ ...base, type: 'actor.ended', address: 'x', how: 'crashed' })?.kind).toBe('crash')
-    expect(markerOf(record(taken))).toEqual({ kind: 'takeover', text: 'task 1 was taken from api-1' })
-  })
-
-  it('are not set for the ordinary', () => {
-    expect(markerOf({ ...base, type: 'gap', lost: 3, reason: 'sampled' })).toBe(null)
-    expect(markerOf({ ...base, type: 'actor.ended', address: 'x', how: 'done' })).toBe(null)
-    expect(markerOf(record(taken, true))).toBe(null)
-    // Its next owner has it, and has lost nothing.
-    expect(markerOf(record({ ...taken, status: 'processing', epoch: 3 }))).toBe(null)
-    expect(markerOf(record({ ...taken, epoch: 4 }))).toBe(null)
-    for (const value of [null, 'x', { takeovers: 7 }, { status: 'pending', epoch: 1, takeovers: [] }]) {
-      expect(markerOf(record(value))).toBe(null)
-    }
-  })
-
-  it('are bounded, and forgotten with the records', () => {
-    const markers = new Markers()
-    const gap: TraceRecord = { ...base, type: 'gap', lost: 1, reason: 'limit' }
-    for (let position = 0; position < markersMax * 3; position++) markers.add([gap], position)
-    expect(markers.from(0).length).toBeLessThanOrEqual(markersMax * 1.25)
-    expect(markers.from(markersMax * 3 - 2).map(({ position }) => position)).toEqual([markersMax * 3 - 2, markersMax * 3 - 1])
-    expect(markers.from(markersMax * 3)).toEqual([])
-  })
-
-  it('that would lie on one another are one, in the colour of the gravest', () => {
-    const marks = [
-      { position: 10, kind: 'gap', text: '' },
-      { position: 11, kind: 'crash', text: '' },
-      { position: 99, kind: 'conflict', text: '' },
-    ] as const
-    const groups = groupMarkers(marks, 0, 100, 10)
-    expect(groups.map(({ kind, markers }) => [kind, markers.length])).toEqual([
-      ['crash', 2],
-      ['conflict', 1],
-    ])
-    for (const { at } of groupMarkers(marks, 99, 100, 10)) expect(at).toBeLessThanOrEqual(1)
   })
 })
 

@@ -24,11 +24,14 @@ export const fitMarginPx = 20
 /** So much of a drawing cannot be pushed out of the pane. */
 export const keptInSightPx = 48
 
-/** The whole drawing in the middle of the pane, enlarged at most to its natural size. */
+/** Left free below it, for the buttons that lie over the pane's lower edge. */
+export const fitFootPx = 52
+
+/** The whole drawing in the middle of what is free of the pane, enlarged at most to its natural size. */
 export function fitted(drawing: Extent, pane: Extent): Viewport {
-  const free = { width: pane.width - 2 * fitMarginPx, height: pane.height - 2 * fitMarginPx }
+  const free = { width: pane.width - 2 * fitMarginPx, height: pane.height - fitMarginPx - fitFootPx }
   const zoom = clamp(Math.min(1, free.width / drawing.width, free.height / drawing.height), zoomMin, zoomMax)
-  return { zoom, x: (pane.width - drawing.width * zoom) / 2, y: (pane.height - drawing.height * zoom) / 2 }
+  return { zoom, x: (pane.width - drawing.width * zoom) / 2, y: fitMarginPx + (free.height - drawing.height * zoom) / 2 }
 }
 
 /** Larger or smaller by `factor`; the point of the drawing under (`atX`, `atY`) stays there. */

@@ -31,6 +31,8 @@ export const queryFields = [
   'writer',
 ] as const
 export type QueryField = (typeof queryFields)[number]
+/** Those that actors have. */
+export const actorFields: readonly QueryField[] = ['kind', 'state', 'status', 'chart', 'address', 'source', 'parent']
 
 export interface Query {
   /** All must hold; none: everything fits. */

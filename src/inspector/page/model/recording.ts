@@ -10,7 +10,7 @@ import { emptySession, type FoldedState, Folder } from './fold.ts'
 import type { PlacedRecord, RecordingReader } from './session-state.ts'
 
 export const recordsMaxDefault = 200_000
-export const bytesMaxDefault = 128 * 1024 * 1024
+export const bytesMaxDefault = 256 * 1024 * 1024
 /** Records from one checkpoint to the next. */
 export const chunkRecordsMax = 2048
 /** A chunk is dropped whole: it holds at most this share of each bound. */

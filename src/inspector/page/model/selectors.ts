@@ -9,6 +9,6 @@ export { type Difference, type Differences, differences } from './differences.ts
 export { type KeyNode, keyTree } from './key-tree.ts'
 export { type LockRow, locksOf } from './locks.ts'
 export { type MetricsColumns, metricsColumns } from './metrics-columns.ts'
-export { matchesActor, matchesRecord, parseQuery, type Query, type QueryField } from './query.ts'
+export { actorFields, matchesActor, matchesRecord, parseQuery, type Query, type QueryField, queryFields } from './query.ts'
 export { type TaskLists, type TaskRow, type TaskRowStatus, tasksOf, type UnreadableTask } from './tasks.ts'
-export { type WorkerRow, workersOf } from './workers.ts'
+export { goneState, type WorkerRow, workersOf } from './workers.ts'

@@ -67,6 +67,8 @@ export interface TaskLists {
   readonly ended: readonly TaskRow[]
   /** All of these, in this order. */
   readonly all: readonly TaskRow[]
+  /** Those of them that one worker lost to another, whatever became of them: the one taken over last first. */
+  readonly takenOver: readonly TaskRow[]
   readonly byId: ReadonlyMap<string, TaskRow>
   readonly unreadable: readonly UnreadableTask[]
 }
@@ -95,7 +97,8 @@ const listsOf = onceFor((entries: SessionState['entries'], namespace: string, no
   deadLetters.sort(compareEnds)
   ended.sort(compareEnds)
   const all = [processing, queue, backingOff, blocked, deadLetters, ended].flat()
-  return { ...lists, all, byId, unreadable }
+  const takenOver = all.filter(({ takeovers }) => takeovers.length > 0).sort(compareTakeovers)
+  return { ...lists, all, takenOver, byId, unreadable }
 })
 
 type Lists = { [Name in 'processing' | 'queue' | 'backingOff' | 'blocked' | 'deadLetters' | 'ended']: TaskRow[] }
@@ -173,6 +176,10 @@ function unmetOf(record: TaskRecord, statusById: ReadonlyMap<string, TaskStatus>
 
 function compareEnds(a: TaskRow, b: TaskRow): number {
   return numberOr(b.record.endedMs, 0) - numberOr(a.record.endedMs, 0) || b.position - a.position
+}
+
+function compareTakeovers(a: TaskRow, b: TaskRow): number {
+  return numberOr(b.takeovers.at(-1)?.atMs, 0) - numberOr(a.takeovers.at(-1)?.atMs, 0) || b.position - a.position
 }
 
 /** The check of records leaves some members unread. */

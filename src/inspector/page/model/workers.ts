@@ -4,12 +4,15 @@ import { defaultNamespace } from '../../../domain/key.ts'
 import { actorsAt } from './actor-tree.ts'
 import { onceFor } from './memo.ts'
 import { compareNames } from './name-order.ts'
-import type { ActorId, EntryView, SessionState } from './session-state.ts'
+import type { ActorId, EntryView, SessionState, SourceView } from './session-state.ts'
 import { tasksOf } from './tasks.ts'
 
 export interface WorkerRow {
   readonly id: string
-  /** `active`, `draining`, `offline`, or what somebody else wrote; null: it has no status. */
+  /**
+   * `active`, `draining`, `offline`, or what somebody else wrote; {@link goneState} when it wrote that it works and cannot be heard any
+   * more; null: it has no status.
+   */
   readonly state: string | null
   /** Its heartbeat is there and has not expired. */
   readonly isAlive: boolean
@@ -27,10 +30,16 @@ export interface WorkerRow {
   readonly types: readonly string[] | null
   readonly incarnation: string | null
   readonly startedMs: number | null
-  /** Where its actor lives, if that is told. */
+  /** Where its actor lives, if that is told and can be reached. */
   readonly source: string | null
   readonly actorId: ActorId | null
+  /** The process of its life, as far as it was ever told of, be it lost by now. */
+  readonly process: SourceView | null
 }
+
+export const goneState = 'gone'
+/** Who wrote one of these of itself, and has no heartbeat or no process any more, did not leave by itself. */
+const workingStates: ReadonlySet<unknown> = new Set(['active', 'draining'])
 
 /** Every worker that has a status, a heartbeat or a live actor, by id. */
 export function workersOf(state: SessionState, nowMs: number): readonly WorkerRow[] {
@@ -67,10 +76,13 @@ function rowOf(id: string, { status, heartbeat }: Documents, running: number, st
   const said = membersOf(status)
   const capacity = numberOf(said.capacity)
   const actor = actorsAt(state, `worker/${id}`).find((each) => each.status === 'active')
+  const incarnation = typeof said.incarnation === 'string' ? said.incarnation : null
+  const process = state.sources.get(actor?.source ?? incarnation ?? '') ?? null
+  const isGone = workingStates.has(said.state) && (heartbeat === undefined || process?.isLost === true)
   const ageMs = (view: EntryView | undefined) => (view === undefined ? null : Math.max(0, nowMs - view.current.entry.timestamp))
   return {
     id,
-    state: typeof said.state === 'string' ? said.state : null,
+    state: isGone ? goneState : typeof said.state === 'string' ? said.state : null,
     isAlive: heartbeat !== undefined,
     heartbeatAgeMs: ageMs(heartbeat),
     statusAgeMs: ageMs(status),
@@ -78,10 +90,11 @@ function rowOf(id: string, { status, heartbeat }: Documents, running: number, st
     running,
     load: capacity === null || capacity <= 0 ? null : Math.min(1, running / capacity),
     types: Array.isArray(said.types) ? said.types.filter((type) => typeof type === 'string') : null,
-    incarnation: typeof said.incarnation === 'string' ? said.incarnation : null,
+    incarnation,
     startedMs: numberOf(said.startedAt),
     source: actor?.source ?? null,
     actorId: actor?.id ?? null,
+    process,
   }
 }
 

@@ -2,6 +2,7 @@
 import type { App } from '../app.ts'
 import type { ActorView } from '../model/session-state.ts'
 import { KindLabel, StateBadge } from '../ui/badge.tsx'
+import { MiddleCut } from '../ui/middle-cut.tsx'
 import { stateText } from '../ui/state-text.ts'
 import { type Column, Table } from '../ui/table.tsx'
 import { Ago } from '../ui/time.tsx'
@@ -34,11 +35,7 @@ function columnsOf(app: App): readonly Column<ActorView>[] {
       label: 'Address',
       width: 'minmax(0, 2fr)',
       value: (actor) => actor.address,
-      render: (actor) => (
-        <span class="mono cut" title={actor.address}>
-          {actor.address}
-        </span>
-      ),
+      render: (actor) => <MiddleCut text={actor.address} />,
     },
     {
       key: 'kind',

@@ -5,6 +5,7 @@ import type { ActorView } from '../model/session-state.ts'
 import { Badge, KindLabel, StateBadge } from '../ui/badge.tsx'
 import { countOf, countText } from '../ui/format.ts'
 import { Icon } from '../ui/icon.tsx'
+import { MiddleCut } from '../ui/middle-cut.tsx'
 import { type Tone, toneOf } from '../ui/state-text.ts'
 import { Ago } from '../ui/time.tsx'
 import { VirtualList } from '../ui/virtual-list.tsx'
@@ -104,10 +105,9 @@ function ActorLine({ app, row, onFold }: LineProps<'actor'> & { readonly app: Ap
     <>
       <span class="tree-name" style={{ paddingLeft: `${row.depth * indentPx}px` }}>
         {row.children > 0 ? <FoldButton row={row} onFold={onFold} /> : <span class="tree-fold" />}
-        <span class="tree-address cut" title={actor.address}>
+        <MiddleCut class="tree-address" text={actor.address.slice(actor.kind.length)} title={actor.address}>
           <KindLabel kind={actor.kind} />
-          {actor.address.slice(actor.kind.length)}
-        </span>
+        </MiddleCut>
       </span>
       <span class="tree-state">
         <StateBadge state={actor.state} kind={actor.kind} {...(actor.status === 'active' ? {} : { tone: toneOfEnd(actor) })} />

@@ -1,7 +1,7 @@
 /** All actors of all processes, as a tree or as a table, and the events that reached nobody. A chosen one is told beside it. */
 import { useMemo, useState } from 'preact/hooks'
 import type { App } from '../app.ts'
-import { actorTree, matchesActor, parseQuery } from '../model/selectors.ts'
+import { actorFields, actorTree, matchesActor, parseQuery } from '../model/selectors.ts'
 import type { ActorView } from '../model/session-state.ts'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { countText } from '../ui/format.ts'
@@ -13,6 +13,7 @@ import { ActorTable } from './actor-table.tsx'
 import { ActorTree } from './actor-tree-view.tsx'
 import { useCalmState } from './calm-state.ts'
 import { DeadLetters } from './dead-letters.tsx'
+import { queryHint } from './query-hint.ts'
 
 type View = 'tree' | 'table' | 'letters'
 
@@ -24,11 +25,11 @@ export function ActorsPane({ app }: { readonly app: App }) {
   const { state } = useCalmState(app)
   const text = filter.value
   const isAll = showsEnded.value
+  const query = useMemo(() => parseQuery(text), [text])
   const accepts = useMemo(() => {
-    const query = parseQuery(text)
     if (text.trim() === '' && isAll) return null
     return (actor: ActorView) => (isAll || actor.status === 'active') && matchesActor(query, actor)
-  }, [text, isAll])
+  }, [query, isAll])
 
   const all = state.actors.size
   const letters = state.deadLetters.length
@@ -73,6 +74,7 @@ export function ActorsPane({ app }: { readonly app: App }) {
               }}
               placeholder="Filter: kind:task state:processing source:a “text”"
               count={accepts === null ? countText(all) : `${countText(passed)} of ${countText(all)}`}
+              hint={queryHint(query, actorFields)}
             />
             <label class="check">
               <input

@@ -16,25 +16,28 @@ export const taskPeriodMs = 3000
 export interface Calm {
   readonly state: SessionState
   readonly nowMs: number
+  /** Somebody chose this moment: it is not held back. */
+  readonly isPast: boolean
 }
 
 /** @param periodMs how long a large state is held; `nowMs` moves in whole seconds. */
 export function useCalmState(app: App, periodMs = calmPeriodMsDefault): Calm {
-  const newest: Calm = { state: app.state.value, nowMs: app.nowMs.value }
-  const isPast = app.position.value !== null
+  const newest: Calm = { state: app.state.value, nowMs: app.nowMs.value, isPast: app.position.value !== null }
   const held = useRef(newest)
-  held.current = calmOf(held.current, newest, isPast, periodMs)
+  held.current = calmOf(held.current, newest, periodMs)
   return held.current
 }
 
 /** Which of the two is shown. */
-export function calmOf(held: Calm, newest: Calm, isPast: boolean, periodMs = calmPeriodMsDefault): Calm {
+export function calmOf(held: Calm, newest: Calm, periodMs = calmPeriodMsDefault): Calm {
   const { entries, actors } = newest.state
+  // Back from the past the state follows a frame later: what is shown until then is still of the past, and must not be held.
+  const isPast = newest.isPast || (held.isPast && newest.state === held.state)
   const isLarge = entries.size + actors.size > calmSizeMin
   // Its age is negative when the shown moment went back.
   const ageMs = newest.nowMs - held.nowMs
   const isFresh = ageMs >= 0 && ageMs < periodMs && held.state.position <= newest.state.position
-  return isLarge && !isPast && isFresh ? held : newest
+  return isLarge && !isPast && !held.isPast && isFresh ? held : isPast === newest.isPast ? newest : { ...newest, isPast }
 }
 
 /** More new records than this between two drawings are more than anybody reads: the next drawing waits for {@link pacePeriodMs}. */

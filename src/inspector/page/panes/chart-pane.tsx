@@ -14,7 +14,7 @@ import { CopyButton } from '../ui/copy-button.tsx'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { SplitPane } from '../ui/split-pane.tsx'
 import { Toolbar } from '../ui/toolbar.tsx'
-import { type Calm, useCalmState } from './calm-state.ts'
+import { type Calm, taskPeriodMs, useCalmState } from './calm-state.ts'
 import { ChartNext } from './chart-next.tsx'
 import { ChartSharers } from './chart-sharers.tsx'
 import { type ChartChoice, type ChartSubject, chartChoices, chartSubject, sharersOf } from './chart-subject.ts'
@@ -26,7 +26,7 @@ export function ChartPane({ app }: { readonly app: App }) {
   const state = app.state.value
   const selected = app.selectedActor.value
   // What concerns thousands of tasks or actors is not worked out anew with every frame.
-  const calm = useCalmState(app)
+  const calm = useCalmState(app, taskPeriodMs)
   const taskOf = (id: string) => tasksOf(calm.state, calm.nowMs).byId.get(id)
   const subject = chartSubject(state, taskOf, selected, chosenKey)
   const choices = useMemo(() => chartChoices(state), [state.charts])

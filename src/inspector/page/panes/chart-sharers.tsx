@@ -5,6 +5,7 @@ import type { TaskRow } from '../model/selectors.ts'
 import type { ActorView, SessionState } from '../model/session-state.ts'
 import { StateBadge } from '../ui/badge.tsx'
 import { countText } from '../ui/format.ts'
+import { MiddleCut } from '../ui/middle-cut.tsx'
 import { filterText } from '../ui/remembered.ts'
 import { FilterField } from '../ui/toolbar.tsx'
 import { VirtualList } from '../ui/virtual-list.tsx'
@@ -56,7 +57,7 @@ export function ChartSharers({ app, sharers, selected }: ChartSharersProps) {
 function Sharer({ sharer, state }: { readonly sharer: ActorView | TaskRow; readonly state: SessionState }) {
   return (
     <span class="chart-sharer">
-      <span class="cut mono">{addressOf(sharer)}</span>
+      <MiddleCut text={addressOf(sharer)} />
       <StateBadge state={'record' in sharer ? sharer.status : sharer.state} />
       <span class="cut faint">{placeOf(sharer, state)}</span>
     </span>

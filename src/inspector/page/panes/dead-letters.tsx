@@ -61,6 +61,7 @@ export function DeadLetters({ app }: { readonly app: App }) {
           </div>
         )
       }
+      onClose={() => setChosen(null)}
     />
   )
 }

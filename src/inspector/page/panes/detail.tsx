@@ -1,28 +1,11 @@
 /** What is told beside a list about the chosen actor or the chosen record. Owns the choice between the two, and what stands where nothing is. */
 import type { App } from '../app.ts'
 import { EmptyState } from '../ui/empty-state.tsx'
-import { Icon } from '../ui/icon.tsx'
 import { ActorDetail } from './detail-actor.tsx'
 import { RecordDetail } from './detail-record.tsx'
 
 export function Detail({ app, of }: { readonly app: App; readonly of: 'actor' | 'record' }) {
-  const chosen = of === 'actor' ? app.selectedActor : app.selectedPosition
-  return (
-    <div class="detail">
-      <button
-        type="button"
-        class="button is-quiet is-icon detail-close"
-        title="Close the details (Esc)"
-        aria-label="Close the details"
-        onClick={() => {
-          chosen.value = null
-        }}
-      >
-        <Icon name="close" />
-      </button>
-      <div class="pane-side">{of === 'actor' ? <ChosenActor app={app} /> : <ChosenRecord app={app} />}</div>
-    </div>
-  )
+  return <div class="pane-side">{of === 'actor' ? <ChosenActor app={app} /> : <ChosenRecord app={app} />}</div>
 }
 
 function ChosenActor({ app }: { readonly app: App }) {

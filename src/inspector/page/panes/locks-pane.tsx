@@ -59,6 +59,9 @@ export function LocksPane({ app }: { readonly app: App }) {
           )
         }
         side={selected === undefined ? null : <LockDetail key={selected.key} app={app} calm={calm} row={selected} />}
+        onClose={() => {
+          chosen.value = ''
+        }}
       />
     </>
   )

@@ -6,7 +6,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { TraceRecord } from '../../../wire/trace-record.ts'
 import type { App } from '../app.ts'
 import { browser } from '../browser.ts'
-import { matchesRecord, parseQuery } from '../model/selectors.ts'
+import { matchesRecord, parseQuery, queryFields } from '../model/selectors.ts'
 import type { PlacedRecord, SessionState } from '../model/session-state.ts'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { clockText, countText } from '../ui/format.ts'
@@ -14,6 +14,7 @@ import { filterText } from '../ui/remembered.ts'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
 import { VirtualList } from '../ui/virtual-list.tsx'
 import { usePacedState } from './calm-state.ts'
+import { queryHint } from './query-hint.ts'
 import { RecordSearch } from './record-search.ts'
 import { labelByType, recordText, toneOfRecord } from './record-text.ts'
 import { sourceName } from './source-name.ts'
@@ -26,10 +27,11 @@ export function LogPane({ app }: { readonly app: App }) {
   const filter = filterText('log')
   const text = filter.value
   const state = usePacedState(app)
-  const search = useMemo(() => {
-    const query = parseQuery(text)
-    return new RecordSearch(app.recording, (record): record is TraceRecord => matchesRecord(query, record))
-  }, [app, text])
+  const query = useMemo(() => parseQuery(text), [text])
+  const search = useMemo(
+    () => new RecordSearch(app.recording, (record): record is TraceRecord => matchesRecord(query, record)),
+    [app, query],
+  )
   const { records, searchedFrom } = search.before(state.position)
   const isWhole = searchedFrom <= app.recording.firstPosition
   const [, setLooks] = useState(0)
@@ -50,6 +52,7 @@ export function LogPane({ app }: { readonly app: App }) {
           }}
           placeholder="Filter: type:transition kind:task key:tasks/42 “some text”"
           count={`${countText(records.length)}${isWhole ? '' : '+'}`}
+          hint={queryHint(query, queryFields)}
         />
       </Toolbar>
       {records.length === 0 ? (

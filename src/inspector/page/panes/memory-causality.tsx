@@ -84,7 +84,7 @@ export function MemoryCausality({ versions, selected, onSelect }: MemoryCausalit
               key={`${from} ${to}`}
               class="causality-edge"
               d={edgePath(xOf(from), yOf(from), xOf(to), yOf(to))}
-              markerEnd="url(#had-seen)"
+              marker-end="url(#had-seen)"
             />
           ))}
           {layout.places.map(({ version, lane }, index) => (
@@ -94,7 +94,8 @@ export function MemoryCausality({ versions, selected, onSelect }: MemoryCausalit
               class={`causality-node lane-${(lane % laneColors) + 1}${isStored(version) ? '' : ' is-unstored'}${version.revision === selected ? ' is-selected' : ''}`}
               transform={`translate(${xOf(index)} ${yOf(index)})`}
               role="button"
-              tabIndex={0}
+              // As SVG spells it: in another case it would be no attribute that takes the focus.
+              tabindex={0}
               aria-label={titleOf(version)}
               aria-pressed={version.revision === selected}
               aria-disabled={!isStored(version)}

@@ -107,6 +107,9 @@ export function MemoryPane({ app }: { readonly app: App }) {
           )
         }
         side={selected === null ? null : <MemoryEntry key={selected} app={app} memoryKey={selected} />}
+        onClose={() => {
+          app.selectedKey.value = null
+        }}
       />
     </>
   )

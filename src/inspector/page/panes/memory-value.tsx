@@ -1,12 +1,11 @@
 /** The value of a key as it is now, with all that its entry says beside it; what was cut can be had whole from the server. */
 import { useEffect, useState } from 'preact/hooks'
-import type { Json } from '../../../domain/json.ts'
-import { type CutValue, isCut } from '../../../wire/trace-record.ts'
 import type { App } from '../app.ts'
 import type { EntryView } from '../model/session-state.ts'
 import { countText, dateText, spanText } from '../ui/format.ts'
 import { JsonView } from '../ui/json-view.tsx'
 import { Ago } from '../ui/time.tsx'
+import { isCutSomewhere } from './cut-value.ts'
 import { type EntryFacts, entryFacts } from './entry-facts.ts'
 import { Facts, Section } from './facts.tsx'
 import { Meter } from './meter.tsx'
@@ -78,11 +77,6 @@ function ttlOf({ ttlLeftMs, ttlMs, life }: EntryFacts) {
 
 function lifeNote(life: EntryFacts['life']): string {
   return life === 'expired' ? 'expired: readers see nothing here' : 'readers see nothing here'
-}
-
-/** What is too large is cut as a whole, or in its members. */
-function isCutSomewhere(value: Json | CutValue): boolean {
-  return isCut(value) || (value !== null && typeof value === 'object' && Object.values(value).some(isCut))
 }
 
 type Whole =

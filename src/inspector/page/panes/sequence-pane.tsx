@@ -6,7 +6,7 @@ import { useMemo, useState } from 'preact/hooks'
 import { mermaidSequence } from '../../../wire/mermaid-sequence.ts'
 import type { TraceRecord } from '../../../wire/trace-record.ts'
 import type { App } from '../app.ts'
-import { matchesRecord, parseQuery } from '../model/selectors.ts'
+import { matchesRecord, parseQuery, type Query, queryFields } from '../model/selectors.ts'
 import type { PlacedRecord, SessionState } from '../model/session-state.ts'
 import { type SequenceDiagram, sequenceDiagram } from '../sequence/sequence-diagram.ts'
 import { acceptsMessage, acceptsRecord, type SequenceFilter, type Subject } from '../sequence/sequence-filter.ts'
@@ -19,6 +19,7 @@ import { countText } from '../ui/format.ts'
 import { filterText, remembered } from '../ui/remembered.ts'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
 import { usePacedState } from './calm-state.ts'
+import { queryHint } from './query-hint.ts'
 import { RecordSearch } from './record-search.ts'
 import { sourceName } from './source-name.ts'
 
@@ -36,7 +37,8 @@ export function SequencePane({ app }: { readonly app: App }) {
   const isOnlyOne = remembered('sequence.only', false)
   const state = usePacedState(app)
   const subject = subjectOf(state, app.selectedActor.value)
-  const filter = useFilter(text.value, hidden.value, isOnlyOne.value ? subject : null)
+  const query = useMemo(() => parseQuery(text.value), [text.value])
+  const filter = useFilter(query, hidden.value, isOnlyOne.value ? subject : null)
   /** Where it was left standing while the session goes on; null: it follows. */
   const [leftAt, setLeftAt] = useState<number | null>(null)
   // What the recording does not have any more cannot be held.
@@ -58,6 +60,7 @@ export function SequencePane({ app }: { readonly app: App }) {
           }}
           placeholder="Filter: kind:task address:worker/a event:task.claim key:tasks/42"
           count={`${countText(diagram.rows.length)}${isWhole ? '' : '+'}`}
+          hint={queryHint(query, queryFields)}
         />
         <fieldset class="switch" aria-label="What is shown">
           {messageKinds.map((kind) => (
@@ -77,7 +80,7 @@ export function SequencePane({ app }: { readonly app: App }) {
         <button
           type="button"
           class="button sequence-only"
-          aria-pressed={isOnlyOne.value}
+          aria-pressed={isOnlyOne.value && subject !== null}
           disabled={subject === null}
           title={
             subject === null
@@ -117,17 +120,16 @@ export function SequencePane({ app }: { readonly app: App }) {
   )
 }
 
-function useFilter(text: string, hidden: string, subject: Subject | null): SequenceFilter {
+function useFilter(query: Query, hidden: string, subject: Subject | null): SequenceFilter {
   const { source, address } = subject ?? {}
   return useMemo(() => {
-    const query = parseQuery(text)
     const hiddenKinds = hidden.split(' ')
     return {
       kinds: new Set(messageKinds.filter((kind) => !hiddenKinds.includes(kind))),
       subject,
       accepts: (record) => matchesRecord(query, record),
     }
-  }, [text, hidden, source, address])
+  }, [query, hidden, source, address])
 }
 
 interface Shown {

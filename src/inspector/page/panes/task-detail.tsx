@@ -14,7 +14,8 @@ import { About, Facts, Section } from './facts.tsx'
 import { LeaseMeter, Meter } from './meter.tsx'
 import { TaskExplanation } from './task-explanation.tsx'
 import { statusLooks } from './task-groups.ts'
-import { reasonOf, takeoverTexts } from './task-reason.ts'
+import { progressOf, type TaskProgress } from './task-progress.ts'
+import { goneOwners, reasonOf, takeoverTexts } from './task-reason.ts'
 import { TaskTimeline } from './task-timeline.tsx'
 
 export interface TaskDetailProps {
@@ -32,6 +33,7 @@ export function TaskDetail({ app, calm, row, onTask }: TaskDetailProps) {
   const view = state.entries.get(row.key)
   const looks = statusLooks[status]
   const takeovers = takeoverTexts(record)
+  const progress = progressOf(state, row)
   const result = state.entries.get(keysOf(state.namespace || defaultNamespace).task(id, 'result'))
   return (
     <div class="pane-side">
@@ -56,6 +58,11 @@ export function TaskDetail({ app, calm, row, onTask }: TaskDetailProps) {
               {takeovers.map((text) => (
                 <li key={text}>{text}</li>
               ))}
+              {goneOwners(record, state.sources).map((text) => (
+                <li key={text} class="faint">
+                  {text}
+                </li>
+              ))}
             </ul>
           </Section>
         )}
@@ -72,7 +79,7 @@ export function TaskDetail({ app, calm, row, onTask }: TaskDetailProps) {
                   ),
                 title: 'By the wall clock: an estimate',
               },
-              { name: 'Progress', value: <Progress state={state} row={row} /> },
+              { name: 'Progress', value: progress === null ? null : <Progress progress={progress} /> },
               {
                 name: 'Epoch',
                 value: record.epoch,
@@ -147,18 +154,8 @@ function Owner({ app, row: { record } }: { readonly app: App; readonly row: Task
 }
 
 /** As its handler reported it, if it did. */
-function Progress({ state: { entries, namespace }, row }: { readonly state: SessionState; readonly row: TaskRow }) {
-  const value = entries.get(keysOf(namespace || defaultNamespace).task(row.id, 'progress'))?.current.entry.value
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return <span class="faint">none was reported</span>
-  const { progress, status } = value as { readonly progress?: unknown; readonly status?: unknown }
-  if (typeof progress !== 'number') return <span class="faint">none was reported</span>
-  const note = typeof status === 'string' && status !== '' ? `: ${status}` : ''
-  return (
-    <Meter
-      share={progress / 100}
-      text={`${progress} %${note}`}
-      tone={row.status === 'completed' ? 'good' : 'active'}
-      label="Progress"
-    />
-  )
+function Progress({ progress }: { readonly progress: TaskProgress | 'unheard' }) {
+  if (progress === 'unheard') return <span class="faint">none was reported</span>
+  const { percent, note } = progress
+  return <Meter share={percent / 100} text={`${percent} %${note === '' ? '' : `: ${note}`}`} tone="active" label="Progress" />
 }

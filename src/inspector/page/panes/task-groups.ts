@@ -3,7 +3,7 @@ import type { TaskLists, TaskRowStatus } from '../model/selectors.ts'
 import type { Tone } from '../ui/state-text.ts'
 
 export interface TaskGroup {
-  readonly name: 'all' | 'processing' | 'queue' | 'backingOff' | 'blocked' | 'deadLetters' | 'ended'
+  readonly name: 'all' | 'processing' | 'queue' | 'backingOff' | 'blocked' | 'deadLetters' | 'ended' | 'takenOver'
   readonly label: string
   readonly tone: Tone
   /** What would fill it. */
@@ -43,6 +43,12 @@ export const taskGroups: readonly TaskGroup[] = [
     whenEmpty: 'Tasks whose attempts have all failed. They can be replayed from here.',
   },
   { name: 'ended', label: 'Ended', tone: 'good', whenEmpty: 'Tasks that were completed or cancelled.' },
+  {
+    name: 'takenOver',
+    label: 'Taken over',
+    tone: 'waiting',
+    whenEmpty: 'Tasks of every status whose worker was lost while it had them: its lease was over, and the task was taken back.',
+  },
 ]
 
 /** How a status is called, and in which colour. */

@@ -1,7 +1,8 @@
 /** Why a task is where it is, as far as its record tells. Pure; the runtime knows more and is asked where it can be. */
 import type { TaskRecord } from '../../../domain/task-record.ts'
 import type { TaskRow } from '../model/selectors.ts'
-import { spanText } from '../ui/format.ts'
+import type { SessionState } from '../model/session-state.ts'
+import { clockText, spanText } from '../ui/format.ts'
 
 /** Tasks named that another one waits for. */
 const namedMax = 5
@@ -37,6 +38,19 @@ export function reasonOf(row: TaskRow): string {
         ? 'Ready; it has no type and waits for a claim from outside.'
         : `Ready, waiting for a worker that takes “${record.type}” and has room.`
   }
+}
+
+/** Of those who lost the task the processes that are gone. */
+export function goneOwners(record: TaskRecord, sources: SessionState['sources']): string[] {
+  const texts = new Set<string>()
+  for (const { worker, incarnation } of record.takeovers ?? []) {
+    const process = sources.get(incarnation)
+    if (process?.isLost !== true) continue
+    const { about, lastMs } = process
+    const which = about.pid === null ? '' : ` (process ${about.pid})`
+    texts.add(`${worker} is gone${which}: not heard of since ${clockText(lastMs).slice(0, 8)}`)
+  }
+  return [...texts]
 }
 
 /** Each change of owner by force that the record remembers, oldest first: who lost the task, and who has it instead. */

@@ -6,6 +6,7 @@ import { Badge, StateBadge } from '../ui/badge.tsx'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { agoText, countOf, countText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icon.tsx'
+import { MiddleCut } from '../ui/middle-cut.tsx'
 import { filterText, remembered } from '../ui/remembered.ts'
 import { SplitPane } from '../ui/split-pane.tsx'
 import { type Column, Table } from '../ui/table.tsx'
@@ -14,6 +15,7 @@ import { taskPeriodMs, useCalmState } from './calm-state.ts'
 import { LeaseMeter } from './meter.tsx'
 import { TaskDetail } from './task-detail.tsx'
 import { placesOf, statusLooks, type TaskGroup, taskGroups } from './task-groups.ts'
+import { taskText } from './task-text.ts'
 import { rowsWithWords } from './words.ts'
 
 export function TasksPane({ app }: { readonly app: App }) {
@@ -26,16 +28,7 @@ export function TasksPane({ app }: { readonly app: App }) {
   // An older page may have kept another word.
   const shownGroup = taskGroups.find(({ name }) => name === group.value)?.name ?? 'all'
   const listed = tasks[shownGroup]
-  const rows = useMemo(
-    () =>
-      rowsWithWords(listed, filter.value, ({ id, record, status }) => [
-        id,
-        record.type,
-        record.owner ?? null,
-        statusLooks[status].text,
-      ]),
-    [listed, filter.value],
-  )
+  const rows = useMemo(() => rowsWithWords(listed, filter.value, taskText), [listed, filter.value])
   const columns = useMemo(() => columnsOf(placesOf(tasks), nowMs), [tasks, nowMs])
   const selected = tasks.byId.get(chosen.value)
   const choose = (id: string): void => {
@@ -68,7 +61,7 @@ export function TasksPane({ app }: { readonly app: App }) {
           onChange={(value) => {
             filter.value = value
           }}
-          placeholder="Id, type, owner, status"
+          placeholder="Id, type, owner, status, input"
           {...(filter.value === '' ? {} : { count: `${countText(rows.length)} of ${countText(listed.length)}` })}
         />
         {tasks.unreadable.length > 0 && (
@@ -104,10 +97,16 @@ export function TasksPane({ app }: { readonly app: App }) {
         side={
           selected === undefined ? null : <TaskDetail key={selected.id} app={app} calm={calm} row={selected} onTask={choose} />
         }
+        onClose={() => {
+          chosen.value = ''
+        }}
       />
     </>
   )
 }
+
+/** Of a number in a cell, a little more than any font of the page needs. */
+const digitPx = 8
 
 function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly Column<TaskRow>[] {
   return [
@@ -115,7 +114,7 @@ function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly
       key: 'place',
       label: '#',
       title: 'Place in the queue',
-      width: '20px',
+      width: `${4 + digitPx * Math.max(2, String(places.size).length)}px`,
       align: 'end',
       value: (row) => places.get(row.id) ?? null,
       render: (row) => <span class="faint">{places.get(row.id)}</span>,
@@ -127,9 +126,7 @@ function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly
       value: (row) => row.id,
       render: (row) => (
         <>
-          <span class="task-id mono cut" title={row.id}>
-            {row.id}
-          </span>
+          <MiddleCut class="task-id" text={row.id} />
           {row.takeovers.length > 0 && (
             <span
               class="task-taken"
@@ -153,6 +150,7 @@ function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly
       key: 'owner',
       label: 'Owner',
       title: 'Whose it is; of those that are not running, whose it was last',
+      isRoomyOnly: true,
       width: 'minmax(88px, 1.5fr)',
       value: (row) => row.record.owner ?? null,
       render: (row) => (
@@ -165,6 +163,7 @@ function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly
     {
       key: 'attempts',
       label: 'Attempts',
+      isRoomyOnly: true,
       width: '52px',
       align: 'end',
       value: (row) => row.record.attempts,
@@ -216,7 +215,9 @@ interface NothingProps {
 
 function Nothing({ group, isFiltered, hasTasks }: NothingProps) {
   if (isFiltered)
-    return <EmptyState title="No task here passes the filter">Words are looked for in id, type, owner and status.</EmptyState>
+    return (
+      <EmptyState title="No task here passes the filter">Words are looked for in id, type, owner, status and input.</EmptyState>
+    )
   if (!hasTasks) {
     return (
       <EmptyState title="No task has been seen yet">

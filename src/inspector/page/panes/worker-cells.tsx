@@ -1,6 +1,7 @@
 /** What a worker says of itself in few words: its state, its tasks as a bar, the types it takes. */
-import type { WorkerRow } from '../model/selectors.ts'
+import { goneState, type WorkerRow } from '../model/selectors.ts'
 import { StateBadge } from '../ui/badge.tsx'
+import { clockText } from '../ui/format.ts'
 import { Meter } from './meter.tsx'
 
 export function WorkerLoad({ row: { load, running, capacity } }: { readonly row: WorkerRow }) {
@@ -8,9 +9,23 @@ export function WorkerLoad({ row: { load, running, capacity } }: { readonly row:
   return <Meter share={load ?? 0} text={text} tone={load === 1 ? 'waiting' : 'active'} label="Load" />
 }
 
-/** What it wrote of itself is no news once its heartbeat is gone. */
+/** That it left by itself is no news, and nothing bad. */
 export function WorkerState({ row: { state, isAlive } }: { readonly row: WorkerRow }) {
-  return <StateBadge state={state} kind="worker" {...(isAlive ? {} : { tone: 'rest' as const })} />
+  return <StateBadge state={state} kind="worker" {...(isAlive || state === goneState ? {} : { tone: 'rest' as const })} />
+}
+
+/** Its process, and whether that still answers. */
+export function WorkerProcess({ row: { process } }: { readonly row: WorkerRow }) {
+  if (process === null) return <span class="faint">not told</span>
+  const { about, isLost, lostReason, lastMs } = process
+  const where = about.pid === null ? '' : `, process ${about.pid}`
+  return (
+    <span class={isLost ? 'cut is-bad-text' : 'cut'} title={isLost ? (lostReason ?? undefined) : undefined}>
+      {about.workerId}
+      {where}
+      {isLost && `: gone since ${clockText(lastMs).slice(0, 8)}`}
+    </span>
+  )
 }
 
 export function typesText({ types }: WorkerRow): string {

@@ -1,6 +1,6 @@
 /** One worker: what it says of itself, what it has to do now, and draining it. */
 import type { App } from '../app.ts'
-import { tasksOf, type WorkerRow } from '../model/selectors.ts'
+import { goneState, tasksOf, type WorkerRow } from '../model/selectors.ts'
 import { ActionButton } from '../ui/action-button.tsx'
 import { countText, dateText, spanText } from '../ui/format.ts'
 import { remembered } from '../ui/remembered.ts'
@@ -9,8 +9,7 @@ import type { Calm } from './calm-state.ts'
 import { About, Facts, Section } from './facts.tsx'
 import { Heartbeat } from './heartbeat.tsx'
 import { LeaseMeter } from './meter.tsx'
-import { sourceName } from './source-name.ts'
-import { typesText, WorkerLoad, WorkerState } from './worker-cells.tsx'
+import { typesText, WorkerLoad, WorkerProcess, WorkerState } from './worker-cells.tsx'
 
 /** Tasks of one worker that are listed. */
 const tasksMax = 100
@@ -24,8 +23,7 @@ export interface WorkerDetailProps {
 
 export function WorkerDetail({ app, calm, row }: WorkerDetailProps) {
   const { state, nowMs } = calm
-  const { id, source } = row
-  const about = source === null ? undefined : state.sources.get(source)?.about
+  const { id } = row
   const own = tasksOf(state, nowMs).processing.filter(({ owner }) => owner === id)
   const showTask = (task: string): void => {
     remembered<string>('tasks.chosen', '').value = task
@@ -43,11 +41,15 @@ export function WorkerDetail({ app, calm, row }: WorkerDetailProps) {
               {
                 name: 'Process',
                 value:
-                  about === undefined || source === null ? (
+                  row.process === null ? (
                     <span class="faint">not told: it is shown by its memory alone</span>
                   ) : (
-                    `${sourceName(state, source)}${about.pid === null ? '' : `, process ${about.pid}`}${about.host === null ? '' : ` on ${about.host}`}`
+                    <WorkerProcess row={row} />
                   ),
+              },
+              {
+                name: 'Machine',
+                value: row.process?.about.host ?? null,
               },
               {
                 name: 'Life',
@@ -90,7 +92,9 @@ export function WorkerDetail({ app, calm, row }: WorkerDetailProps) {
 function Actions({ app, row: { id, source, state, actorId } }: { readonly app: App; readonly row: WorkerRow }) {
   return (
     <>
-      {source === null ? (
+      {state === goneState ? (
+        <span class="soft">It did not leave by itself. Its tasks are taken over when their leases are over.</span>
+      ) : source === null ? (
         <span class="faint">It can be drained only where its process can be reached.</span>
       ) : state === 'draining' ? (
         <span class="soft">It is draining: what runs may end, it takes nothing more.</span>

@@ -2,7 +2,6 @@
 import { useMemo } from 'preact/hooks'
 import type { App } from '../app.ts'
 import { type WorkerRow, workersOf } from '../model/selectors.ts'
-import type { SessionState } from '../model/session-state.ts'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { countOf } from '../ui/format.ts'
 import { filterText, remembered } from '../ui/remembered.ts'
@@ -11,9 +10,8 @@ import { type Column, Table } from '../ui/table.tsx'
 import { FilterField, Toolbar } from '../ui/toolbar.tsx'
 import { taskPeriodMs, useCalmState } from './calm-state.ts'
 import { Heartbeat } from './heartbeat.tsx'
-import { sourceName } from './source-name.ts'
 import { rowsWithWords } from './words.ts'
-import { typesText, WorkerLoad, WorkerState } from './worker-cells.tsx'
+import { typesText, WorkerLoad, WorkerProcess, WorkerState } from './worker-cells.tsx'
 import { WorkerDetail } from './worker-detail.tsx'
 
 export function WorkersPane({ app }: { readonly app: App }) {
@@ -26,7 +24,6 @@ export function WorkersPane({ app }: { readonly app: App }) {
     () => rowsWithWords(workers, filter.value, (row) => [row.id, row.state, typesText(row)]),
     [workers, filter.value],
   )
-  const columns = useMemo(() => columnsOf(state), [state])
   const selected = workers.find(({ id }) => id === chosen.value)
   return (
     <>
@@ -61,67 +58,67 @@ export function WorkersPane({ app }: { readonly app: App }) {
           )
         }
         side={selected === undefined ? null : <WorkerDetail key={selected.id} app={app} calm={calm} row={selected} />}
+        onClose={() => {
+          chosen.value = ''
+        }}
       />
     </>
   )
 }
 
-function columnsOf(state: SessionState): readonly Column<WorkerRow>[] {
-  return [
-    {
-      key: 'id',
-      label: 'Worker',
-      width: 'minmax(96px, 1.4fr)',
-      value: (row) => row.id,
-      render: (row) => <span class="mono cut">{row.id}</span>,
-    },
-    {
-      key: 'state',
-      label: 'State',
-      width: 'minmax(84px, 1fr)',
-      value: (row) => row.state,
-      render: (row) => <WorkerState row={row} />,
-    },
-    {
-      key: 'heartbeat',
-      label: 'Heartbeat',
-      title: 'Since it last showed that it lives',
-      width: 'minmax(84px, 1fr)',
-      value: (row) => row.heartbeatAgeMs,
-      render: (row) => <Heartbeat row={row} />,
-    },
-    {
-      key: 'load',
-      label: 'Load',
-      title: 'Tasks that it has, of those that it can have at once',
-      width: 'minmax(112px, 1fr)',
-      value: (row) => row.load,
-      render: (row) => <WorkerLoad row={row} />,
-    },
-    {
-      key: 'types',
-      label: 'Takes',
-      width: 'minmax(80px, 2fr)',
-      isWideOnly: true,
-      value: (row) => typesText(row),
-      render: (row) => (
-        <span class="worker-types cut" title={typesText(row)}>
-          {typesText(row)}
-        </span>
-      ),
-    },
-    {
-      key: 'process',
-      label: 'Process',
-      title: 'Where its actor lives, if that process is told',
-      width: 'minmax(72px, 1fr)',
-      isWideOnly: true,
-      value: (row) => (row.source === null ? null : sourceName(state, row.source)),
-      render: (row) =>
-        row.source === null ? <span class="faint">not told</span> : <span class="mono cut">{sourceName(state, row.source)}</span>,
-    },
-  ]
-}
+const columns: readonly Column<WorkerRow>[] = [
+  {
+    key: 'id',
+    label: 'Worker',
+    width: 'minmax(96px, 1.4fr)',
+    value: (row) => row.id,
+    render: (row) => <span class="mono cut">{row.id}</span>,
+  },
+  {
+    key: 'state',
+    label: 'State',
+    width: 'minmax(84px, 1fr)',
+    value: (row) => row.state,
+    render: (row) => <WorkerState row={row} />,
+  },
+  {
+    key: 'heartbeat',
+    label: 'Heartbeat',
+    title: 'Since it last showed that it lives',
+    width: 'minmax(84px, 1fr)',
+    value: (row) => row.heartbeatAgeMs,
+    render: (row) => <Heartbeat row={row} />,
+  },
+  {
+    key: 'load',
+    label: 'Load',
+    title: 'Tasks that it has, of those that it can have at once',
+    width: 'minmax(112px, 1fr)',
+    value: (row) => row.load,
+    render: (row) => <WorkerLoad row={row} />,
+  },
+  {
+    key: 'types',
+    label: 'Takes',
+    width: 'minmax(80px, 2fr)',
+    isWideOnly: true,
+    value: (row) => typesText(row),
+    render: (row) => (
+      <span class="worker-types cut" title={typesText(row)}>
+        {typesText(row)}
+      </span>
+    ),
+  },
+  {
+    key: 'process',
+    label: 'Process',
+    title: 'Where it lives, if that process is told',
+    width: 'minmax(72px, 1.4fr)',
+    isWideOnly: true,
+    value: (row) => row.process?.about.workerId ?? null,
+    render: (row) => <WorkerProcess row={row} />,
+  },
+]
 
 function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
   if (isFiltered) return <EmptyState title="No worker passes the filter">Words are looked for in id, state and types.</EmptyState>

@@ -4,8 +4,9 @@
  * another process.
  */
 import { canonicalJson, type Json } from '../../../domain/json.ts'
-import { type CutValue, isCut, type TraceRecord, type TransitionRecord } from '../../../wire/trace-record.ts'
+import type { CutValue, TraceRecord, TransitionRecord } from '../../../wire/trace-record.ts'
 import type { EntryVersion, PlacedTransition, RecordingReader, SessionState } from '../model/session-state.ts'
+import { isCutSomewhere, textBeforeCut } from './cut-value.ts'
 import { searchScanMax } from './record-search.ts'
 
 /** Transitions that wrote the key and are looked at, newest first. */
@@ -47,11 +48,7 @@ function isTransition(record: TraceRecord): record is TransitionRecord {
 /** Of cut values only the beginning can be compared. */
 function isSame(a: Json | CutValue | undefined, b: Json | CutValue | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
-  if (!isCut(a) && !isCut(b)) return canonicalJson(a) === canonicalJson(b)
-  const [textA, textB] = [textOf(a), textOf(b)]
+  if (!isCutSomewhere(a) && !isCutSomewhere(b)) return canonicalJson(a as Json) === canonicalJson(b as Json)
+  const [textA, textB] = [textBeforeCut(a), textBeforeCut(b)]
   return textA.startsWith(textB) || textB.startsWith(textA)
-}
-
-function textOf(value: Json | CutValue): string {
-  return isCut(value) ? value.text : JSON.stringify(value)
 }

@@ -3,6 +3,7 @@
  */
 
 import { clockText } from '../ui/format.ts'
+import { middleCut } from '../ui/middle-parts.ts'
 import type { DiagramRow, Lane, SequenceDiagram } from './sequence-diagram.ts'
 import type { Message } from './sequence-messages.ts'
 
@@ -247,15 +248,17 @@ interface ShownText {
   readonly note: string
 }
 
-/** Longer texts end with an ellipsis: what is beside it stays readable. */
+/** Longer texts are cut, labels in their middle: keys of one task begin alike and end with what is written. */
 const labelCharsMax = 44
+const labelTailChars = 20
 const noteCharsMax = 40
 const labelGapPx = 12
 const noteGapPx = 10
 
 function textOf({ label, note }: Message, namespace: string): ShownText {
   const isOwnKey = namespace !== '' && label.startsWith(`${namespace}/`)
-  return { label: cut(isOwnKey ? label.slice(namespace.length + 1) : label, labelCharsMax), note: cut(note, noteCharsMax) }
+  const shown = isOwnKey ? label.slice(namespace.length + 1) : label
+  return { label: middleCut(shown, labelCharsMax, labelTailChars), note: cut(note, noteCharsMax) }
 }
 
 /** Of fonts of one width this is nearly exact. */

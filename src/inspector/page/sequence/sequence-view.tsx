@@ -5,6 +5,7 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { KindLabel } from '../ui/badge.tsx'
 import { countOf } from '../ui/format.ts'
+import { MiddleCut } from '../ui/middle-cut.tsx'
 import { indexAfterKey, scrollToShow, windowOf } from '../ui/virtual-window.ts'
 import { headName, type Lane, type SequenceDiagram } from './sequence-diagram.ts'
 import { diagramWidth, lanePx, laneX, rowPx, SequenceSvg, timePx } from './sequence-svg.tsx'
@@ -178,14 +179,13 @@ function Head({ lane, index, namespace, isSelected, onSelect }: HeadProps) {
   const { kind, name } = isActor ? headName(lane.label, namespace) : { kind: '', name: lane.label }
   const text = (
     <>
-      <span class="sequence-head-name cut">
+      <MiddleCut class="sequence-head-name" text={name} title={null}>
         {kind !== '' && (
           <>
             <KindLabel kind={kind} />{' '}
           </>
         )}
-        {name}
-      </span>
+      </MiddleCut>
       <span class="sequence-head-process cut">{lane.kind === 'process' ? 'process' : lane.processLabel}</span>
     </>
   )

@@ -6,6 +6,14 @@ export interface Sort {
   readonly descending?: boolean
 }
 
+/** After a click on a column's header: its order, then the reverse of it, then the table's own again. */
+export function nextSort(shown: Sort | null, key: string, own: Sort | null): Sort | null {
+  if (shown?.key !== key) return { key, descending: false }
+  if (shown.descending !== true) return { key, descending: true }
+  // The table's own order would be the same one again, and the click would seem lost.
+  return own?.key === key && own.descending === true ? { key, descending: false } : own
+}
+
 /** Rows without a value stand last either way; equal ones are ordered by their key, so that a live table does not flicker. */
 export function sortedRows<Row>(
   rows: readonly Row[],

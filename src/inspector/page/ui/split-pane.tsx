@@ -1,10 +1,14 @@
 /**
  * Two parts with a bar between them that is dragged or moved by arrow keys. Owns the size, which is found again; in a narrow window
- * the second part lies below the first.
+ * the second part lies below the first. Where it can be closed, `Esc` anywhere on the page does it ({@link closeSelector}).
  */
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
+import { Icon } from './icon.tsx'
 import { remembered } from './remembered.ts'
+
+/** Finds the button that closes the second part of the pane that is shown. */
+export const closeSelector = '[data-close]'
 
 export interface SplitPaneProps {
   /** Under which its size is remembered. */
@@ -16,13 +20,15 @@ export interface SplitPaneProps {
   readonly sidePercent?: number
   /** Of the second part, for screen readers. */
   readonly label: string
+  /** Takes the second part away: what it tells is no longer chosen. */
+  onClose?(): void
 }
 
 const percentMin = 15
 const percentMax = 80
 const stepPercent = 2
 
-export function SplitPane({ name, main, side, sidePercent = 36, label }: SplitPaneProps) {
+export function SplitPane({ name, main, side, sidePercent = 36, label, onClose }: SplitPaneProps) {
   const box = useRef<HTMLDivElement>(null)
   const size = remembered(`split.${name}`, sidePercent)
   const percent = Math.min(percentMax, Math.max(percentMin, size.value))
@@ -67,8 +73,20 @@ export function SplitPane({ name, main, side, sidePercent = 36, label }: SplitPa
               size.value = sidePercent
             }}
           />
-          <section class="split-side" aria-label={label}>
+          <section class={`split-side${onClose === undefined ? '' : ' is-closable'}`} aria-label={label}>
             {side}
+            {onClose !== undefined && (
+              <button
+                type="button"
+                class="button is-quiet is-icon split-close"
+                data-close=""
+                title="Close the details (Esc)"
+                aria-label="Close the details"
+                onClick={onClose}
+              >
+                <Icon name="close" />
+              </button>
+            )}
           </section>
         </>
       )}

@@ -60,6 +60,7 @@ const toneByName: Readonly<Record<string, Tone>> = Object.assign(Object.create(n
   success: 'good',
   failed: 'bad',
   lost: 'bad',
+  gone: 'bad',
   error: 'bad',
   crashed: 'bad',
   open: 'bad',

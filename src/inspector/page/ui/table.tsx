@@ -7,7 +7,7 @@
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { Icon } from './icon.tsx'
-import { type Sort, sortedRows } from './sorted-rows.ts'
+import { nextSort, type Sort, sortedRows } from './sorted-rows.ts'
 import { VirtualList } from './virtual-list.tsx'
 
 export interface Column<Row> {
@@ -23,13 +23,15 @@ export interface Column<Row> {
   readonly title?: string
   /** Left out while the table is narrower than {@link wideTablePx}. */
   readonly isWideOnly?: boolean
+  /** Left out while it is narrower than {@link roomyTablePx}. */
+  readonly isRoomyOnly?: boolean
 }
 
 export interface TableProps<Row> {
   readonly columns: readonly Column<Row>[]
   readonly rows: readonly Row[]
   rowKey(row: Row): string
-  /** Order at first; a click on a header changes it. Without: as given. */
+  /** Its own order; clicks on headers change it and bring it back. Without: as given. */
   readonly sort?: Sort
   readonly selected?: string | null
   onSelect?(row: Row): void
@@ -44,12 +46,15 @@ export interface TableProps<Row> {
 
 export const tableRowPx = 28
 export const wideTablePx = 720
+export const roomyTablePx = 480
 
 export function Table<Row>(props: TableProps<Row>) {
   const box = useRef<HTMLDivElement>(null)
-  const [isWide, setWide] = useState(true)
+  const [room, setRoom] = useState<'wide' | 'roomy' | 'narrow'>('wide')
   const [sort, setSort] = useState<Sort | null>(props.sort ?? null)
-  const columns = isWide ? props.columns : props.columns.filter((column) => column.isWideOnly !== true)
+  const columns = props.columns.filter(
+    ({ isWideOnly, isRoomyOnly }) => room === 'wide' || (isWideOnly !== true && (room === 'roomy' || isRoomyOnly !== true)),
+  )
   const rows = useMemo(
     () => sortedRows(props.rows, sort, props.columns.find((column) => column.key === sort?.key)?.value, props.rowKey),
     [props.rows, sort],
@@ -58,7 +63,10 @@ export function Table<Row>(props: TableProps<Row>) {
   useLayoutEffect(() => {
     const element = box.current
     if (element === null) return
-    const measure = () => setWide(element.clientWidth >= wideTablePx)
+    const measure = () => {
+      const { clientWidth: widthPx } = element
+      setRoom(widthPx >= wideTablePx ? 'wide' : widthPx >= roomyTablePx ? 'roomy' : 'narrow')
+    }
     measure()
     const observer = new ResizeObserver(measure)
     observer.observe(element)
@@ -69,8 +77,7 @@ export function Table<Row>(props: TableProps<Row>) {
   const tracks = columns.map((column) => column.width ?? 'minmax(0, 1fr)').join(' ')
   useLayoutEffect(() => box.current?.style.setProperty('--columns', tracks), [tracks])
 
-  const turn = (key: string): void =>
-    setSort((before) => (before?.key === key ? { key, descending: before.descending !== true } : { key, descending: false }))
+  const turn = (key: string): void => setSort((before) => nextSort(before, key, props.sort ?? null))
 
   return (
     <div ref={box} class="table" role="grid" aria-label={props.label} aria-rowcount={rows.length + 1}>

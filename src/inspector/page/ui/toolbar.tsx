@@ -21,37 +21,46 @@ export interface FilterFieldProps {
   readonly label?: string
   /** How many rows pass, of how many. */
   readonly count?: string
+  /** What is odd about the value; shown on a line of its own. null: nothing. */
+  readonly hint?: string | null
 }
 
-export function FilterField({ value, onChange, placeholder = 'Filter', label = 'Filter', count }: FilterFieldProps) {
+export function FilterField({ value, onChange, placeholder = 'Filter', label = 'Filter', count, hint = null }: FilterFieldProps) {
   return (
-    <div class="filter">
-      <Icon name="search" />
-      <input
-        type="text"
-        class="filter-input"
-        data-filter=""
-        spellcheck={false}
-        autocomplete="off"
-        aria-label={label}
-        placeholder={placeholder}
-        value={value}
-        onInput={(event) => onChange(event.currentTarget.value)}
-        onKeyDown={(event) => {
-          if (event.key !== 'Escape') return
-          // The first Esc empties the field, the second leaves it; neither closes what is behind.
-          event.stopPropagation()
-          if (value === '') event.currentTarget.blur()
-          else onChange('')
-        }}
-      />
-      {count !== undefined && <span class="filter-count">{count}</span>}
-      {value !== '' && (
-        <button type="button" class="button is-quiet is-icon" aria-label="Clear the filter" onClick={() => onChange('')}>
-          <Icon name="close" />
-        </button>
+    <>
+      <div class="filter">
+        <Icon name="search" />
+        <input
+          type="text"
+          class="filter-input"
+          data-filter=""
+          spellcheck={false}
+          autocomplete="off"
+          aria-label={label}
+          placeholder={placeholder}
+          value={value}
+          onInput={(event) => onChange(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Escape') return
+            // The first Esc empties the field, the second leaves it; neither closes what is behind.
+            event.stopPropagation()
+            if (value === '') event.currentTarget.blur()
+            else onChange('')
+          }}
+        />
+        {count !== undefined && <span class="filter-count">{count}</span>}
+        {value !== '' && (
+          <button type="button" class="button is-quiet is-icon" aria-label="Clear the filter" onClick={() => onChange('')}>
+            <Icon name="close" />
+          </button>
+        )}
+      </div>
+      {hint !== null && (
+        <p class="filter-hint" role="status">
+          {hint}
+        </p>
       )}
-    </div>
+    </>
   )
 }
 

@@ -67,6 +67,7 @@ describe('the tasks of a session', () => {
       deadLetters: ['deader', 'dead'],
       ended: ['off', 'fine'],
       all: ['run', 'high', 'early', 'same-time', 'low', 'due', 'soon', 'later', 'behind', 'deader', 'dead', 'off', 'fine'],
+      takenOver: [],
       unreadable: [],
     })
     expect(lists.byId.get('behind')).toMatchObject({
@@ -115,6 +116,24 @@ describe('the tasks of a session', () => {
     const { byId } = tasksOf(folded(memory(), task('t', { takeovers }), task('odd', { takeovers: 'many' as never })), 5000)
     expect(byId.get('t')?.takeovers).toEqual(takeovers)
     expect(byId.get('odd')?.takeovers).toEqual([])
+  })
+
+  it('are listed when they were taken over, whatever became of them, the one taken over last first', () => {
+    const takenAt = (...moments: number[]) => ({
+      takeovers: moments.map((atMs) => ({ worker: 'w0', incarnation: 'i', epoch: 1, atMs })),
+    })
+    const { takenOver } = tasksOf(
+      folded(
+        memory(),
+        task('done', { status: 'completed', endedMs: 9000, ...takenAt(300) }),
+        task('calm'),
+        task('twice', { ...running, ...takenAt(200, 500) }),
+        task('none', takenAt()),
+        task('waits', takenAt(400)),
+      ),
+      5000,
+    )
+    expect(takenOver.map(({ id }) => id)).toEqual(['twice', 'waits', 'done'])
   })
 
   it('are told apart from what cannot be read, from deleted records and from other keys', () => {
@@ -176,8 +195,24 @@ describe('the workers of a session', () => {
         startedMs: 100,
         source: 'p',
         actorId: 'p|worker/w1',
+        process: state.sources.get('p'),
       },
     ])
+  })
+
+  it('are gone when they said that they work, and have no heartbeat or no process any more', () => {
+    const states = (...records: TraceRecord[]) =>
+      workersOf(folded(source({ source: 'i' }), memory(), ...records), 5000).map(({ state, process }) => [
+        state,
+        process?.isLost ?? null,
+      ])
+    const lost: TraceRecord = { type: 'source.lost', source: 'i', seq: 9, atMs: 4500, reason: 'it does not answer' }
+    const beats = lies('workers/w/heartbeat', {}, { timestamp: 4000, ttl: 30 })
+    expect(states(lies('workers/w/status', status), beats)).toEqual([['active', false]])
+    expect(states(lies('workers/w/status', status))).toEqual([['gone', false]])
+    expect(states(lies('workers/w/status', { ...status, state: 'draining' }), beats, lost)).toEqual([['gone', true]])
+    expect(states(lies('workers/w/status', { ...status, state: 'offline' }), lost)).toEqual([['offline', true]])
+    expect(states(lies('workers/w/status', { ...status, incarnation: 'other' }), beats, lost)).toEqual([['active', null]])
   })
 
   it('are not alive without a heartbeat, or with one that has expired', () => {
