@@ -6,7 +6,8 @@ import type { ReadonlySignal, Signal } from '@preact/signals'
 import type { ActionReply, InspectorAction, SessionInfo } from '../../wire/inspector-api.ts'
 import type { ActorId, RecordingReader, SessionState } from './model/session-state.ts'
 
-export type PaneName = 'actors' | 'chart' | 'sequence' | 'log' | 'memory' | 'tasks' | 'workers' | 'locks' | 'plots'
+export const paneNames = ['actors', 'chart', 'sequence', 'log', 'memory', 'tasks', 'workers', 'locks', 'plots'] as const
+export type PaneName = (typeof paneNames)[number]
 
 export type ConnectionState =
   | { readonly type: 'connecting' }

@@ -8,7 +8,7 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import type { ActionReply, InspectorAction } from '../../wire/inspector-api.ts'
 import type { TraceRecord } from '../../wire/trace-record.ts'
-import type { App, PaneName } from './app.ts'
+import { type App, type PaneName, paneNames } from './app.ts'
 import type { Browser } from './browser-port.ts'
 import { Connection } from './connection.ts'
 import { FrameLoop } from './frame-loop.ts'
@@ -77,7 +77,8 @@ export function createApp(browser: Browser): PageApp {
   const localMs = signal(browser.wallMs())
   const notice = signal<string | null>(null)
   const reading = signal<{ readonly name: string; readonly bytes: number } | null>(null)
-  const pane = signal<PaneName>('actors')
+  // Loaded again, the page is where it was.
+  const pane = signal<PaneName>(paneNames.find((name) => name === browser.kept('pane')) ?? 'actors')
   const selectedActor = signal<ActorId | null>(null)
   const selectedKey = signal<string | null>(null)
   const selectedPosition = signal<number | null>(null)
@@ -126,6 +127,7 @@ export function createApp(browser: Browser): PageApp {
     void position.value
     loop.request()
   })
+  const unkeep = effect(() => browser.keep('pane', pane.value))
   const stopTicking = browser.every(1000, () => {
     localMs.value = browser.wallMs()
   })
@@ -266,6 +268,7 @@ export function createApp(browser: Browser): PageApp {
     close() {
       playback.pause()
       unfollow()
+      unkeep()
       stopTicking()
       loop.stop()
       connection.closeFor('')

@@ -240,6 +240,17 @@ describe('acting', () => {
   })
 })
 
+describe('the pane', () => {
+  it('is the one that was shown last, when the page is loaded again', async () => {
+    const { browser, app } = await setUp()
+    expect(app.pane.value).toBe('actors')
+    app.pane.value = 'tasks'
+    expect(createApp(browser).pane.value).toBe('tasks')
+    browser.keep('pane', 'of another version')
+    expect(createApp(browser).pane.value).toBe('actors')
+  })
+})
+
 describe('session files', () => {
   async function* chunks(...texts: string[]): AsyncGenerator<Uint8Array> {
     for (const text of texts) yield new TextEncoder().encode(text)
