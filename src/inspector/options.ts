@@ -19,7 +19,7 @@ export interface InspectorOptions {
   readonly others?: boolean
   /** Whether it records from the beginning. Default false: from the first page on, until a while after the last. */
   readonly recordAlways?: boolean
-  /** Records kept for pages that connect again and for exports. Default 200,000. */
+  /** Records kept for pages that connect again and for exports. Default 100,000. */
   readonly recordsMax?: number
   /** Bytes of records kept. Default 128 MiB. */
   readonly bytesMax?: number
@@ -33,7 +33,7 @@ export interface CheckedInspectorOptions extends Required<Omit<InspectorOptions,
 }
 
 export const inspectorPortDefault = 7439
-export const recordsMaxDefault = 200_000
+export const recordsMaxDefault = 100_000
 export const bytesMaxDefault = 128 * 1024 * 1024
 /** A shorter token can be guessed. */
 export const tokenCharactersMin = 16

@@ -4,7 +4,7 @@
  *
  * - N1 records are given on in the order of the stream, each once: a stream that comes back begins behind the last id that was received
  * - N2 what the server no longer knows is said by a `gap` in the recording, and every source heard so far counts as lost until it is told again
- * - N3 at most about {@link queuedCharsMax} wait here: beyond it the stream is closed, and opened again where it stopped when the queue is short
+ * - N3 at most about {@link queuedCharsMax} wait here ({@link beginningCharsMax} of a beginning): beyond it the stream is closed, and opened again where it stopped when the queue is short
  */
 import { type ReadonlySignal, signal } from '@preact/signals'
 import type { RecordedInfo, SessionInfo } from '../../wire/inspector-api.ts'
@@ -13,6 +13,8 @@ import { type ConnectionState, reconnectMsMax } from './app.ts'
 import type { Browser, Cancel } from './browser-port.ts'
 
 export const queuedCharsMax = 16 * 1024 * 1024
+/** The same for a beginning, which has no places to come back to: what is beyond it is taken at once, whatever it costs. */
+export const beginningCharsMax = 4 * queuedCharsMax
 /** The first wait before a new attempt; it doubles up to {@link reconnectMsMax}. */
 export const reconnectMsMin = 250
 /** Records given on between two looks at the clock. */
@@ -199,8 +201,8 @@ export class Connection {
 
   #throttle(): void {
     if (this.#lastId === null) {
-      // What there is at the beginning has no places to come back to: it is taken at once, and the browser makes the server wait.
-      while (this.#queuedChars > queuedCharsMax) this.#takeNext()
+      // The browser makes the server wait.
+      while (this.#queuedChars > beginningCharsMax) this.#takeNext()
       return
     }
     this.#isThrottled = true

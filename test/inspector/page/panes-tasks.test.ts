@@ -33,7 +33,7 @@ function rowOf(members: Partial<TaskRow>): TaskRow {
     position: 0,
     enqueuedMs: 1000,
     owner: null,
-    leaseLeftMs: null,
+    leaseEndsMs: null,
     delayLeftMs: null,
     waitsFor: [],
     error: null,
@@ -50,11 +50,11 @@ describe('why a task is where it is', () => {
     [{}, 'Ready, waiting for a worker that takes “render” and has room.'],
     [{ record: { ...submitted, type: null } }, 'Ready; it has no type and waits for a claim from outside.'],
     [
-      { status: 'processing', record: running, owner: 'worker-a', leaseLeftMs: 4000 },
+      { status: 'processing', record: running, owner: 'worker-a', leaseEndsMs: 4000 },
       'Attempt 1 runs at worker-a, with 4.0 s of its lease left.',
     ],
     [
-      { status: 'processing', record: { ...running, cancelRequested: 'late' }, owner: 'worker-a', leaseLeftMs: 0 },
+      { status: 'processing', record: { ...running, cancelRequested: 'late' }, owner: 'worker-a', leaseEndsMs: 0 },
       'Attempt 1 was started by worker-a, whose lease seems to be over: it waits to be taken over. Its cancellation was asked for.',
     ],
     [{ status: 'backingOff', delayLeftMs: 2000 }, 'Not before 2.0 s from now: a delay was asked for.'],
@@ -73,7 +73,7 @@ describe('why a task is where it is', () => {
     [{ status: 'cancelled', record: { ...submitted, cancelRequested: 'late' } }, 'Cancelled: late.'],
     [{ status: 'completed', record: running }, 'Completed by worker-a after 1 of 3 attempts.'],
   ])('%#: is said in a sentence', (members, sentence) => {
-    expect(reasonOf(rowOf(members))).toBe(sentence)
+    expect(reasonOf(rowOf(members), 0)).toBe(sentence)
   })
 })
 

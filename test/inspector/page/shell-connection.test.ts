@@ -1,7 +1,13 @@
 /** The page's line to its server: order, resuming, resets, waiting, and how much may wait. */
 import { describe, expect, it } from 'vitest'
 import { reconnectMsMax } from '../../../src/inspector/page/app.ts'
-import { Connection, queuedCharsMax, reconnectMsMin, sliceRecords } from '../../../src/inspector/page/connection.ts'
+import {
+  beginningCharsMax,
+  Connection,
+  queuedCharsMax,
+  reconnectMsMin,
+  sliceRecords,
+} from '../../../src/inspector/page/connection.ts'
 import type { SessionInfo } from '../../../src/wire/inspector-api.ts'
 import type { ProblemRecord, TraceRecord } from '../../../src/wire/trace-record.ts'
 import { FakeBrowser, settled } from './fake-browser.ts'
@@ -173,13 +179,14 @@ describe('the connection', () => {
     expect(browser.stream.path).toBe('api/events')
   })
 
-  it('takes a large beginning at once, because there is no place to come back to', async () => {
+  it('lets more of a beginning wait, because there is no place to come back to, and takes what is beyond that at once', async () => {
     const { browser, records, open, drain } = setUp()
     await open()
     const large = 'x'.repeat(1024 * 1024)
-    const count = queuedCharsMax / large.length + 5
+    const count = beginningCharsMax / large.length + 5
     for (let seq = 1; seq <= count; seq++) {
       browser.stream.listener.onMessage('message', JSON.stringify([problem(seq, large)]), '')
+      if (seq === queuedCharsMax / large.length + 5) expect(records).toEqual([])
     }
     expect(browser.stream.isClosed).toBe(false)
     expect(records.length).toBeGreaterThan(0)

@@ -9,7 +9,9 @@ import { type EntryVersion, type EntryView, entriesMax, historyMax } from './ses
 import { MapDraft, type SharedMap } from './shared-map.ts'
 
 /** All versions that are kept, roughly. */
-export const entriesBytesMax = 96 * 1024 * 1024
+export const entriesBytesMax = 64 * 1024 * 1024
+/** Parts of the recording that are told apart when the oldest history goes. */
+const placeSteps = 256
 /** What is left of a bound when it was reached: dropping in steps spares looking for the oldest at each change. */
 const keptShare = 0.875
 
@@ -90,16 +92,7 @@ export class EntriesDraft {
 
   #dropOldestHistory(bytes: number): void {
     const views = [...this.#entries.values()].filter(({ history }) => history.length > 0)
-    const versions = views.flatMap(({ history }) => history).sort((a, b) => a.position - b.position)
-    let left = bytes
-    let keptFrom = Number.POSITIVE_INFINITY
-    for (const version of versions) {
-      if (left <= 0) {
-        keptFrom = version.position
-        break
-      }
-      left -= bytesOf(version)
-    }
+    const keptFrom = placeBehind(views, bytes)
     for (const view of views) {
       const history = view.history.filter(({ position }) => position >= keptFrom)
       if (history.length === view.history.length) continue
@@ -107,6 +100,32 @@ export class EntriesDraft {
       this.#entries.set(view.key, { ...view, history })
     }
   }
+}
+
+/**
+ * The least place, in steps, before which versions of at least so many bytes lie. Counted, not sorted: there are more than a hundred
+ * thousand of them where this is asked.
+ */
+function placeBehind(views: readonly EntryView[], bytes: number): number {
+  let first = Number.POSITIVE_INFINITY
+  let last = 0
+  for (const { history } of views) {
+    first = Math.min(first, history[0]?.position ?? first)
+    last = Math.max(last, history.at(-1)?.position ?? last)
+  }
+  const step = Math.max(1, (last + 1 - first) / placeSteps)
+  const bytesByStep = new Float64Array(placeSteps + 1)
+  for (const { history } of views) {
+    for (const version of history) {
+      // One that came late has its place in the history by its revision.
+      const at = Math.max(0, Math.min(placeSteps, Math.floor((version.position - first) / step)))
+      bytesByStep[at] = (bytesByStep[at] ?? 0) + bytesOf(version)
+    }
+  }
+  let left = bytes
+  let steps = 0
+  while (left > 0 && steps <= placeSteps) left -= bytesByStep[steps++] ?? 0
+  return Math.ceil(first + steps * step)
 }
 
 /** The history with a version that came late in its place; null when it is there already. */

@@ -1,8 +1,7 @@
 /** The keys of memory as a tree, by their segments. Lazy: only what is opened is worked out. Knows keys alone, no values. */
 import { compareKeys } from '../../../domain/key.ts'
-import { onceFor } from './memo.ts'
+import { onceForKeys } from './memo.ts'
 import type { SessionState } from './session-state.ts'
-import { SharedMap } from './shared-map.ts'
 
 export interface KeyNode {
   /** The segment; empty for the root. */
@@ -21,22 +20,10 @@ export interface KeyNode {
 
 /** The root; the same tree as long as no key came or went. */
 export function keyTree(state: SessionState): KeyNode {
-  const { entries } = state
-  return entries instanceof SharedMap ? treeOfShared(entries) : treeOfMap(entries)
+  return treeOf(state.entries)
 }
 
-const treeOfMap = onceFor((entries: SessionState['entries']) => new LazyNode('', '', [...entries.keys()], 0))
-
-const treeByKeySet = new WeakMap<object, KeyNode>()
-
-function treeOfShared(entries: SharedMap<unknown>): KeyNode {
-  let tree = treeByKeySet.get(entries.keySet)
-  if (tree === undefined) {
-    tree = new LazyNode('', '', [...entries.keys()], 0)
-    treeByKeySet.set(entries.keySet, tree)
-  }
-  return tree
-}
+const treeOf = onceForKeys((entries): KeyNode => new LazyNode('', '', [...entries.keys()], 0))
 
 class LazyNode implements KeyNode {
   readonly name: string

@@ -1,5 +1,5 @@
 /** The order of names as people count, and lists that are kept in it from one state to the next. Knows nothing of what is named. */
-import { SharedMap } from './shared-map.ts'
+import { keySetOf } from './shared-map.ts'
 
 /** `task/9` comes before `task/10`: numbers go by how many digits they have first, all else by code unit. */
 export function compareNames(a: string, b: string): number {
@@ -32,7 +32,7 @@ export class KeyOrder {
   #keySet: object | null = null
 
   keysOf(map: ReadonlyMap<string, unknown>): readonly string[] {
-    const keySet = map instanceof SharedMap ? map.keySet : map
+    const keySet = keySetOf(map)
     if (keySet !== this.#keySet) {
       const known = new Set(this.#keys)
       const keys = this.#keys.filter((key) => map.has(key))

@@ -9,7 +9,7 @@ import type { TraceRecord } from '../../../wire/trace-record.ts'
 import { emptySession, type FoldedState, Folder } from './fold.ts'
 import type { PlacedRecord, RecordingReader } from './session-state.ts'
 
-export const recordsMaxDefault = 200_000
+export const recordsMaxDefault = 100_000
 export const bytesMaxDefault = 256 * 1024 * 1024
 /** Records from one checkpoint to the next. */
 export const chunkRecordsMax = 2048

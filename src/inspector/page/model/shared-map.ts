@@ -82,6 +82,11 @@ export class SharedMap<Value> implements ReadonlyMap<string, Value> {
   }
 }
 
+/** Of any map: the same object as long as it has the same keys, as far as that is known. */
+export function keySetOf(map: ReadonlyMap<string, unknown>): object {
+  return map instanceof SharedMap ? map.keySet : map
+}
+
 export class MapDraft<Value> {
   #base: SharedMap<Value>
   #buckets: Slot<Value>[][]

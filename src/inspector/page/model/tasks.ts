@@ -3,10 +3,9 @@
  * about and decides nothing; the rules of the queue's order are the domain's.
  */
 import { isLive } from '../../../domain/entry.ts'
-import { defaultNamespace, type Keys, keysOf } from '../../../domain/key.ts'
+import { defaultNamespace, keysOf } from '../../../domain/key.ts'
 import {
   compareInQueue,
-  isEnded,
   isMetBy,
   isTaskRecord,
   type Takeover,
@@ -15,8 +14,9 @@ import {
   type TaskStatus,
 } from '../../../domain/task-record.ts'
 import { isCut } from '../../../wire/trace-record.ts'
+import { LastOrder } from './last-order.ts'
 import { leaseEndMs } from './lease-end.ts'
-import { onceFor } from './memo.ts'
+import { onceFor, onceForKeys } from './memo.ts'
 import type { EntryView, SessionState } from './session-state.ts'
 
 /** A record's status, and what a pending one waits for: other tasks, or a time. `pending`: ready to be claimed. */
@@ -34,8 +34,8 @@ export interface TaskRow {
   readonly enqueuedMs: number
   /** While it is being processed; what `record` says otherwise is of the last one. */
   readonly owner: string | null
-  /** Milliseconds of the owner's lease, by the wall clock: an estimate. null: nobody has one. */
-  readonly leaseLeftMs: number | null
+  /** When the owner's lease ends, by the wall clock: see {@link leaseLeftMs}. null: nobody has one. */
+  readonly leaseEndsMs: number | null
   /** Milliseconds until it may be claimed, while it is backing off. */
   readonly delayLeftMs: number | null
   /** Tasks that it is blocked by. `unknown`: no such task is known. */
@@ -77,29 +77,49 @@ export function tasksOf(state: SessionState, nowMs: number): TaskLists {
   return listsOf(state.entries, state.namespace, nowMs)
 }
 
-const listsOf = onceFor((entries: SessionState['entries'], namespace: string, nowMs: number): TaskLists => {
-  const { recordByView, unreadable } = readRecords(entries, keysOf(namespace || defaultNamespace), nowMs)
-  const statusById = new Map<string, TaskStatus>()
-  for (const { id, record } of recordByView.values()) statusById.set(id, record.status)
+/** Milliseconds of the owner's lease, by the wall clock: an estimate. null: nobody has one. */
+export function leaseLeftMs({ leaseEndsMs }: Pick<TaskRow, 'leaseEndsMs'>, nowMs: number): number | null {
+  return leaseEndsMs === null ? null : Math.max(0, leaseEndsMs - nowMs)
+}
 
+const listsOf = onceFor((entries: SessionState['entries'], namespace: string, nowMs: number): TaskLists => {
+  const keys = keysOf(namespace || defaultNamespace)
   const lists = { processing: [], queue: [], backingOff: [], blocked: [], deadLetters: [], ended: [] } as Lists
   const byId = new Map<string, TaskRow>()
-  for (const [view, { id, record }] of recordByView) {
-    const row = isEnded(record) ? endedRow(view, id) : rowOf(view, id, record, statusById, nowMs)
+  const unreadable: UnreadableTask[] = []
+  const statusOf = (id: string): TaskStatus | 'unknown' => {
+    const view = entries.get(keys.task(id, 'record'))
+    const row = view !== undefined && isLive(view.current.entry, nowMs) ? rowOf(view, id) : null
+    return row?.record.status ?? 'unknown'
+  }
+  for (const { id, key } of recordKeysOf(entries, keys.namespace)) {
+    const view = entries.get(key)
+    if (view === undefined || !isLive(view.current.entry, nowMs)) continue
+    const recorded = rowOf(view, id)
+    if (recorded === null) {
+      unreadable.push({ id, key, reason: isCut(view.current.entry.value) ? 'cut' : 'no-record' })
+      continue
+    }
+    const row = recorded.record.status === 'pending' ? waitingRow(recorded, statusOf, nowMs) : recorded
     byId.set(id, row)
     lists[listByStatus[row.status]].push(row)
   }
-  const { processing, queue, backingOff, blocked, deadLetters, ended } = lists
-  processing.sort((a, b) => a.enqueuedMs - b.enqueuedMs || compareInQueue(a.record, b.record))
-  queue.sort((a, b) => compareInQueue(a.record, b.record))
-  backingOff.sort((a, b) => (a.delayLeftMs ?? 0) - (b.delayLeftMs ?? 0) || compareInQueue(a.record, b.record))
-  blocked.sort((a, b) => compareInQueue(a.record, b.record))
-  deadLetters.sort(compareEnds)
-  ended.sort(compareEnds)
+  const processing = processingOrder.of(lists.processing)
+  const queue = queueOrder.of(lists.queue)
+  const backingOff = lists.backingOff.sort((a, b) => (a.delayLeftMs ?? 0) - (b.delayLeftMs ?? 0) || compareWaiting(a, b))
+  const blocked = lists.blocked.sort(compareWaiting)
+  const deadLetters = deadLetterOrder.of(lists.deadLetters)
+  const ended = endedOrder.of(lists.ended)
   const all = [processing, queue, backingOff, blocked, deadLetters, ended].flat()
   const takenOver = all.filter(({ takeovers }) => takeovers.length > 0).sort(compareTakeovers)
-  return { ...lists, all, takenOver, byId, unreadable }
+  return { processing, queue, backingOff, blocked, deadLetters, ended, all, takenOver, byId, unreadable }
 })
+
+const compareWaiting = (a: TaskRow, b: TaskRow): number => compareInQueue(a.record, b.record)
+const processingOrder = new LastOrder<TaskRow>((a, b) => a.enqueuedMs - b.enqueuedMs || compareWaiting(a, b))
+const queueOrder = new LastOrder<TaskRow>(compareWaiting)
+const deadLetterOrder = new LastOrder<TaskRow>(compareEnds)
+const endedOrder = new LastOrder<TaskRow>(compareEnds)
 
 type Lists = { [Name in 'processing' | 'queue' | 'backingOff' | 'blocked' | 'deadLetters' | 'ended']: TaskRow[] }
 
@@ -113,62 +133,61 @@ const listByStatus: Readonly<Record<TaskRowStatus, keyof Lists>> = {
   cancelled: 'ended',
 }
 
-interface ReadRecord {
+interface RecordKey {
   readonly id: string
-  readonly record: TaskRecord
+  readonly key: string
 }
 
-function readRecords(entries: SessionState['entries'], keys: Keys, nowMs: number) {
-  const recordByView = new Map<EntryView, ReadRecord>()
-  const unreadable: UnreadableTask[] = []
-  for (const view of entries.values()) {
-    const id = keys.taskOfRecord(view.key)
-    if (id === null || !isLive(view.current.entry, nowMs)) continue
-    const { value } = view.current.entry
-    if (isTaskRecord(value)) recordByView.set(view, { id, record: value })
-    else unreadable.push({ id, key: view.key, reason: isCut(value) ? 'cut' : 'no-record' })
+/** In key order. */
+const recordKeysOf = onceForKeys((entries, namespace: string): readonly RecordKey[] => {
+  const keys = keysOf(namespace)
+  const found: RecordKey[] = []
+  for (const key of entries.keys()) {
+    const id = keys.taskOfRecord(key)
+    if (id !== null) found.push({ id, key })
   }
-  return { recordByView, unreadable }
-}
+  return found.sort((a, b) => (a.key < b.key ? -1 : 1))
+})
 
-/** Ended tasks are the most by far, and nothing about them changes with time: each is made once. */
-const endedRow = onceFor((view: EntryView, id: string) => rowOf(view, id, view.current.entry.value as TaskRecord, new Map(), 0))
-
-function rowOf(
-  view: EntryView,
-  id: string,
-  record: TaskRecord,
-  statusById: ReadonlyMap<string, TaskStatus>,
-  nowMs: number,
-): TaskRow {
+/** What its record says, whatever the time is and whatever others do: made once for each version. null: it cannot be read. */
+const rowOf = onceFor((view: EntryView, id: string): TaskRow | null => {
+  const { value } = view.current.entry
+  if (!isTaskRecord(value)) return null
+  const record: TaskRecord = value
   const isRunning = record.status === 'processing'
-  const delayLeftMs = record.status === 'pending' ? Math.max(0, numberOr(record.notBefore?.wallMs, 0) - nowMs) : 0
-  const waitsFor = record.status === 'pending' ? unmetOf(record, statusById) : []
+  const lease = isRunning ? record.lease : undefined
   return {
     id,
     key: view.key,
     record,
-    // As the runtime explains it: a time is named before other tasks are.
-    status: delayLeftMs > 0 ? 'backingOff' : waitsFor.length > 0 ? 'blocked' : record.status,
+    status: record.status,
     revision: view.current.revision,
     position: view.current.position,
     enqueuedMs: numberOr(record.enqueued[0], 0),
     owner: isRunning ? (record.owner ?? null) : null,
-    leaseLeftMs:
-      isRunning && record.lease !== undefined
-        ? Math.max(0, leaseEndMs(view, record.lease, (value) => (isTaskRecord(value) ? value.lease : null)) - nowMs)
-        : null,
-    delayLeftMs: delayLeftMs > 0 ? delayLeftMs : null,
-    waitsFor,
+    leaseEndsMs:
+      lease === undefined ? null : leaseEndMs(view, lease, (earlier) => (isTaskRecord(earlier) ? earlier.lease : null)),
+    delayLeftMs: null,
+    waitsFor: [],
     error: typeof record.error?.message === 'string' ? record.error : null,
     takeovers: Array.isArray(record.takeovers) ? record.takeovers : [],
   }
+})
+
+/** A pending one, which waits for a time or for others; the same row when it waits for nothing. */
+function waitingRow(row: TaskRow, statusOf: (id: string) => TaskStatus | 'unknown', nowMs: number): TaskRow {
+  const { record } = row
+  const delayLeftMs = Math.max(0, numberOr(record.notBefore?.wallMs, 0) - nowMs)
+  const waitsFor = unmetOf(record, statusOf)
+  if (delayLeftMs === 0 && waitsFor.length === 0) return row
+  // As the runtime explains it: a time is named before other tasks are.
+  return delayLeftMs > 0 ? { ...row, status: 'backingOff', delayLeftMs, waitsFor } : { ...row, status: 'blocked', waitsFor }
 }
 
-function unmetOf(record: TaskRecord, statusById: ReadonlyMap<string, TaskStatus>): TaskRow['waitsFor'] {
+function unmetOf(record: TaskRecord, statusOf: (id: string) => TaskStatus | 'unknown'): TaskRow['waitsFor'] {
   const unmet: { id: string; status: TaskStatus | 'unknown' }[] = []
   for (const id of record.dependsOn ?? []) {
-    const status = statusById.get(id) ?? 'unknown'
+    const status = statusOf(id)
     if (!isMetBy(record, status)) unmet.push({ id, status })
   }
   return unmet

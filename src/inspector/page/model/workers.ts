@@ -2,7 +2,7 @@
 import { isLive } from '../../../domain/entry.ts'
 import { defaultNamespace } from '../../../domain/key.ts'
 import { actorsAt } from './actor-tree.ts'
-import { onceFor } from './memo.ts'
+import { onceFor, onceForKeys } from './memo.ts'
 import { compareNames } from './name-order.ts'
 import type { ActorId, EntryView, SessionState, SourceView } from './session-state.ts'
 import { tasksOf } from './tasks.ts'
@@ -51,18 +51,41 @@ interface Documents {
   heartbeat?: EntryView
 }
 
+interface DocumentKey {
+  readonly key: string
+  readonly id: string
+  readonly name: keyof Documents
+}
+
+const documentKeysOf = onceForKeys((entries, namespace: string): readonly DocumentKey[] => {
+  const prefix = `${namespace}/workers/`
+  const found: DocumentKey[] = []
+  for (const key of entries.keys()) {
+    if (!key.startsWith(prefix)) continue
+    const [id = '', name, more] = key.slice(prefix.length).split('/')
+    if ((name === 'status' || name === 'heartbeat') && more === undefined) found.push({ key, id, name })
+  }
+  return found
+})
+
+const addressPrefix = 'worker/'
+
+const actorIdsOf = onceForKeys((actors): readonly ActorId[] =>
+  [...actors.keys()].filter((id) => id.startsWith(addressPrefix, id.indexOf('|') + 1)),
+)
+
 const rowsOf = onceFor((state: SessionState, nowMs: number): readonly WorkerRow[] => {
   const documentsById = new Map<string, Documents>()
-  const prefix = `${state.namespace || defaultNamespace}/workers/`
-  for (const view of state.entries.values()) {
-    if (!view.key.startsWith(prefix) || !isLive(view.current.entry, nowMs)) continue
-    const [id = '', name, more] = view.key.slice(prefix.length).split('/')
-    if ((name !== 'status' && name !== 'heartbeat') || more !== undefined) continue
-    documentsById.set(id, { ...documentsById.get(id), [name]: view })
+  for (const { key, id, name } of documentKeysOf(state.entries, state.namespace || defaultNamespace)) {
+    const view = state.entries.get(key)
+    if (view !== undefined && isLive(view.current.entry, nowMs)) {
+      documentsById.set(id, { ...documentsById.get(id), [name]: view })
+    }
   }
-  for (const { kind, status, address } of state.actors.values()) {
-    const id = address.slice('worker/'.length)
-    if (kind === 'worker' && status === 'active' && id !== '' && !documentsById.has(id)) documentsById.set(id, {})
+  for (const actorId of actorIdsOf(state.actors)) {
+    const actor = state.actors.get(actorId)
+    const id = actor?.address.slice(addressPrefix.length) ?? ''
+    if (actor?.status === 'active' && id !== '' && !documentsById.has(id)) documentsById.set(id, {})
   }
   const runningById = new Map<string, number>()
   for (const { owner } of tasksOf(state, nowMs).processing) {

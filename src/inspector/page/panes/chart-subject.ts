@@ -7,6 +7,7 @@
 import { isEnded } from '../../../domain/task-record.ts'
 import type { ChartDefinition } from '../../../wire/chart-definition.ts'
 import type { LitState } from '../chart/chart-lights.ts'
+import { onceForKeys } from '../model/memo.ts'
 import { type TaskRow, tasksOf } from '../model/selectors.ts'
 import type { ActorId, ActorView, SessionState } from '../model/session-state.ts'
 
@@ -79,15 +80,27 @@ const nothing = { address: null, actor: null, atRest: null, stateValue: null, la
 
 /** Actors of equal charts: those that live first, by address, the others by what they did last. Then tasks that are only records. */
 export function sharersOf(state: SessionState, nowMs: number, chart: ChartDefinition): (ActorView | TaskRow)[] {
-  const actors = [...state.actors.values()].filter(({ chartId }) => chartId === chart.id)
-  const isLive = (actor: ActorView) => actor.status === 'active'
-  const ended = actors.filter((actor) => !isLive(actor)).sort((a, b) => b.lastMs - a.lastMs)
-  const live = actors.filter(isLive).sort((a, b) => compareText(a.address, b.address) || compareText(a.source, b.source))
+  const live: ActorView[] = []
+  const ended: ActorView[] = []
+  for (const id of idsByAddress(state.actors)) {
+    const actor = state.actors.get(id)
+    if (actor?.chartId === chart.id) (actor.status === 'active' ? live : ended).push(actor)
+  }
+  ended.sort((a, b) => b.lastMs - a.lastMs)
   if (chart.id !== taskChartId) return [...live, ...ended]
   const hosted = new Set(live.map(({ address }) => address))
   const tasks = tasksOf(state, nowMs).all.filter(({ id }) => !hosted.has(`${taskAddress}${id}`))
   return [...live, ...tasks]
 }
+
+/** By address, then by process. */
+const idsByAddress = onceForKeys((actors): readonly ActorId[] => {
+  const addressOf = (id: ActorId): string => id.slice(id.indexOf('|') + 1)
+  return [...actors.keys()]
+    .map((id) => ({ id, address: addressOf(id) }))
+    .sort((a, b) => compareText(a.address, b.address) || compareText(a.id, b.id))
+    .map(({ id }) => id)
+})
 
 export function idOfSharer(sharer: ActorView | TaskRow): ActorId {
   return 'record' in sharer ? `|${taskAddress}${sharer.id}` : sharer.id

@@ -1,7 +1,7 @@
 /** One task, whole: why it is where it is, what happened to it, what it was given and what it gave. Offers what can be done with it. */
 import { defaultNamespace, keysOf } from '../../../domain/key.ts'
 import type { App } from '../app.ts'
-import { actorsAt, type TaskRow } from '../model/selectors.ts'
+import { actorsAt, leaseLeftMs, type TaskRow } from '../model/selectors.ts'
 import type { SessionState } from '../model/session-state.ts'
 import { ActionButton } from '../ui/action-button.tsx'
 import { StateBadge } from '../ui/badge.tsx'
@@ -43,7 +43,7 @@ export function TaskDetail({ app, calm, row, onTask }: TaskDetailProps) {
         actions={<Actions app={app} state={state} row={row} />}
       >
         <Section title="Why it is there">
-          <TaskExplanation app={app} task={id} revision={row.revision} fallback={reasonOf(row)} onTask={onTask} />
+          <TaskExplanation app={app} task={id} revision={row.revision} fallback={reasonOf(row, nowMs)} onTask={onTask} />
         </Section>
         {error !== null && status !== 'failed' && (
           <Section title="Last failure">
@@ -74,8 +74,8 @@ export function TaskDetail({ app, calm, row, onTask }: TaskDetailProps) {
               {
                 name: 'Lease left',
                 value:
-                  row.leaseLeftMs === null ? null : (
-                    <LeaseMeter leftMs={row.leaseLeftMs} leaseMs={record.lease?.leaseMs ?? null} isWhole />
+                  row.leaseEndsMs === null ? null : (
+                    <LeaseMeter leftMs={leaseLeftMs(row, nowMs)} leaseMs={record.lease?.leaseMs ?? null} isWhole />
                   ),
                 title: 'By the wall clock: an estimate',
               },

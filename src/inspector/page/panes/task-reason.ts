@@ -1,14 +1,14 @@
 /** Why a task is where it is, as far as its record tells. Pure; the runtime knows more and is asked where it can be. */
 import type { TaskRecord } from '../../../domain/task-record.ts'
-import type { TaskRow } from '../model/selectors.ts'
+import { leaseLeftMs, type TaskRow } from '../model/selectors.ts'
 import type { SessionState } from '../model/session-state.ts'
 import { clockText, spanText } from '../ui/format.ts'
 
 /** Tasks named that another one waits for. */
 const namedMax = 5
 
-export function reasonOf(row: TaskRow): string {
-  const { record, status, owner, leaseLeftMs, delayLeftMs, waitsFor, error } = row
+export function reasonOf(row: TaskRow, nowMs: number): string {
+  const { record, status, owner, delayLeftMs, waitsFor, error } = row
   const attempts = `${record.attempts} of ${record.maxAttempts} attempts`
   switch (status) {
     case 'completed':
@@ -28,10 +28,11 @@ export function reasonOf(row: TaskRow): string {
     }
     case 'processing': {
       const cancel = record.cancelRequested === undefined ? '' : ' Its cancellation was asked for.'
-      if ((leaseLeftMs ?? 0) <= 0) {
+      const leftMs = leaseLeftMs(row, nowMs) ?? 0
+      if (leftMs <= 0) {
         return `Attempt ${record.attempts} was started by ${owner ?? 'nobody'}, whose lease seems to be over: it waits to be taken over.${cancel}`
       }
-      return `Attempt ${record.attempts} runs at ${owner ?? 'nobody'}, with ${spanText(leaseLeftMs ?? 0)} of its lease left.${cancel}`
+      return `Attempt ${record.attempts} runs at ${owner ?? 'nobody'}, with ${spanText(leftMs)} of its lease left.${cancel}`
     }
     case 'pending':
       return record.type === null

@@ -1,7 +1,7 @@
 /** The tasks pane: what waits, runs and ended, in groups; beside it the chosen task. Owns which group and task are shown. */
 import { useMemo } from 'preact/hooks'
 import type { App } from '../app.ts'
-import { type TaskRow, tasksOf } from '../model/selectors.ts'
+import { leaseLeftMs, type TaskRow, tasksOf } from '../model/selectors.ts'
 import { Badge, StateBadge } from '../ui/badge.tsx'
 import { EmptyState } from '../ui/empty-state.tsx'
 import { agoText, countOf, countText, spanText } from '../ui/format.ts'
@@ -178,8 +178,8 @@ function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly
       label: 'Left',
       title: 'Of its owner’s lease, or of its pause',
       width: 'minmax(92px, 1fr)',
-      value: (row) => row.leaseLeftMs ?? row.delayLeftMs,
-      render: (row) => <Left row={row} />,
+      value: (row) => leaseLeftMs(row, nowMs) ?? row.delayLeftMs,
+      render: (row) => <Left row={row} nowMs={nowMs} />,
     },
     {
       key: 'priority',
@@ -202,8 +202,10 @@ function columnsOf(places: ReadonlyMap<string, number>, nowMs: number): readonly
   ]
 }
 
-function Left({ row: { leaseLeftMs, delayLeftMs, record } }: { readonly row: TaskRow }) {
-  if (leaseLeftMs !== null) return <LeaseMeter leftMs={leaseLeftMs} leaseMs={record.lease?.leaseMs ?? null} />
+function Left({ row, nowMs }: { readonly row: TaskRow; readonly nowMs: number }) {
+  const { delayLeftMs, record } = row
+  const leftMs = leaseLeftMs(row, nowMs)
+  if (leftMs !== null) return <LeaseMeter leftMs={leftMs} leaseMs={record.lease?.leaseMs ?? null} />
   return delayLeftMs === null ? null : <span class="soft">in {spanText(delayLeftMs)}</span>
 }
 

@@ -1,6 +1,6 @@
 /** One worker: what it says of itself, what it has to do now, and draining it. */
 import type { App } from '../app.ts'
-import { goneState, tasksOf, type WorkerRow } from '../model/selectors.ts'
+import { goneState, leaseLeftMs, tasksOf, type WorkerRow } from '../model/selectors.ts'
 import { ActionButton } from '../ui/action-button.tsx'
 import { countText, dateText, spanText } from '../ui/format.ts'
 import { remembered } from '../ui/remembered.ts'
@@ -77,7 +77,7 @@ export function WorkerDetail({ app, calm, row }: WorkerDetailProps) {
                   </button>
                   <span class="faint cut">{task.record.type}</span>
                   <span class="at-end">
-                    <LeaseMeter leftMs={task.leaseLeftMs} leaseMs={task.record.lease?.leaseMs ?? null} />
+                    <LeaseMeter leftMs={leaseLeftMs(task, nowMs)} leaseMs={task.record.lease?.leaseMs ?? null} />
                   </span>
                 </li>
               ))}

@@ -57,7 +57,8 @@ export function SequenceView(props: SequenceViewProps) {
   }
   const scrollTo = (top: number): void => {
     const element = box.current
-    if (element === null) return
+    // Setting it makes the browser lay out all that was just drawn, and most drawings of a full diagram end where the last one did.
+    if (element === null || top === scrollTop) return
     element.scrollTop = top
     takeScroll(element)
   }
@@ -108,6 +109,7 @@ export function SequenceView(props: SequenceViewProps) {
   }
 
   const { first, end: last } = windowOf(rows.length, rowPx, scrollTop, height)
+  const heads = windowOf(lanes.length, lanePx, scrollLeft - timePx, width)
   const chosen = rows[selectedIndex]?.message
   return (
     <div class="sequence">
@@ -123,11 +125,11 @@ export function SequenceView(props: SequenceViewProps) {
         onDblClick={() => chosen !== undefined && props.onOpen(chosen.position)}
       >
         <div class="sequence-heads" style={{ width: `${diagramWidth(lanes)}px`, height: `${headPx}px` }}>
-          {lanes.map((lane, index) => (
+          {lanes.slice(heads.first, heads.end).map((lane, index) => (
             <Head
               key={lane.id}
               lane={lane}
-              index={index}
+              index={heads.first + index}
               namespace={props.namespace}
               isSelected={lane.id === props.selectedLane}
               onSelect={props.onSelectLane}

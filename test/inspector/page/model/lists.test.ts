@@ -5,7 +5,7 @@ import type { Json } from '../../../../src/domain/json.ts'
 import type { TaskRecord } from '../../../../src/domain/task-record.ts'
 import { compareNames, KeyOrder } from '../../../../src/inspector/page/model/name-order.ts'
 import type { ActorNode } from '../../../../src/inspector/page/model/selectors.ts'
-import { actorsAt, actorTree, locksOf, tasksOf, workersOf } from '../../../../src/inspector/page/model/selectors.ts'
+import { actorsAt, actorTree, leaseLeftMs, locksOf, tasksOf, workersOf } from '../../../../src/inspector/page/model/selectors.ts'
 import type { TraceRecord } from '../../../../src/wire/trace-record.ts'
 import { actor, change, ended, entry, folded, memory, source, transition } from './records.ts'
 
@@ -78,7 +78,7 @@ describe('the tasks of a session', () => {
       ],
     })
     expect(lists.byId.get('soon')).toMatchObject({ status: 'backingOff', delayLeftMs: 1000, owner: null })
-    expect(lists.byId.get('dead')).toMatchObject({ error: { message: 'no' }, leaseLeftMs: null })
+    expect(lists.byId.get('dead')).toMatchObject({ error: { message: 'no' }, leaseEndsMs: null })
   })
 
   it('are no longer blocked when a dependency failed and they run all the same', () => {
@@ -107,8 +107,11 @@ describe('the tasks of a session', () => {
       ),
       22_000,
     )
-    expect(byId.get('run')).toMatchObject({ owner: 'w1', leaseLeftMs: 3000 })
-    expect(byId.get('new')).toMatchObject({ leaseLeftMs: 13_000 })
+    expect(byId.get('run')).toMatchObject({ owner: 'w1', leaseEndsMs: 25_000 })
+    expect(byId.get('new')).toMatchObject({ leaseEndsMs: 35_000 })
+    const left = [22_000, 25_000, 99_000].map((nowMs) => leaseLeftMs({ leaseEndsMs: 25_000 }, nowMs))
+    expect(left).toEqual([3000, 0, 0])
+    expect(leaseLeftMs({ leaseEndsMs: null }, 1)).toBe(null)
   })
 
   it('have the takeovers that their record names', () => {
