@@ -1,5 +1,4 @@
 /** What helps to find a thing among many: words and groups of tasks, hints at filters, names cut in the middle. And its progress. */
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Json } from '../../../src/domain/json.ts'
 import type { TaskRecord } from '../../../src/domain/task-record.ts'
@@ -127,10 +126,5 @@ describe('a name that is cut in its middle', () => {
   it('fits where characters are counted', () => {
     expect(middleCut('tasks/1bad58b4-f00d/record', 20, 7)).toBe('tasks/1bad58…/record')
     expect(middleCut('tasks/1bad58b4-f00d/record', 26, 7)).toBe('tasks/1bad58b4-f00d/record')
-  })
-
-  it('has room for its end', () => {
-    const css = readFileSync(new URL('../../../src/inspector/page/ui/ui.css', import.meta.url), 'utf8')
-    expect(css).toContain(`max-width: calc(100% - ${tailChars}ch)`)
   })
 })

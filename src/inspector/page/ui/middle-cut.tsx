@@ -18,7 +18,7 @@ export function MiddleCut({ text, children, class: classes = '', title = text }:
   const [head, tail] = middleParts(text)
   return (
     <span class={`middle mono ${classes}`} title={title ?? undefined}>
-      <span class="middle-head">
+      <span class="middle-head" style={{ maxWidth: `calc(100% - ${tail.length}ch)` }}>
         {children}
         {head}
       </span>

@@ -1,6 +1,6 @@
 /** Where a name is cut that must keep its end. Pure. */
 
-/** Characters of the end that are never cut; `ui.css` keeps room for them. */
+/** Characters of the end that are never cut. */
 export const tailChars = 6
 
 /** Both together are the name. Never within a character that is written as two. */
