@@ -15,7 +15,8 @@ export function ActorTable({ app, actors }: { readonly app: App; readonly actors
       columns={columnsOf(app)}
       rows={actors}
       rowKey={(actor) => actor.id}
-      sort={{ key: 'last', descending: true }}
+      // Not by what was heard last: the rows of a live table would move from under the pointer.
+      sort={{ key: 'address' }}
       selected={app.selectedActor.value}
       onSelect={(actor) => {
         app.selectedActor.value = actor.id
