@@ -1,10 +1,15 @@
 /**
- * The commits of one handle on their way to the server: one call at a time, which takes along what has gathered meanwhile. Owns
+ * The commits of one handle on their way to the server: few calls at a time, each of which takes along what has gathered meanwhile. Owns
  * their order, the size of a call, and whose receipt is whose. Knows neither tools nor entries.
  *
- * - C1 units reach the server in the order in which they were submitted: over HTTP two calls at once may overtake each other
+ * While the server works on one call the client makes the next: over HTTP, where each costs both sides some milliseconds, either would
+ * else wait for the other half of the time.
+ *
+ * - C1 of units that touch the same key, or of which one is guarded by what the other writes, the one that was submitted first reaches
+ *   the server first. Over HTTP calls may overtake each other: only those are under way at once that have nothing to do with each other
  * - C2 each submitted unit has exactly one receipt; what the server has not said of a unit is never made up
- * - C3 after a call without a receipt nothing more of its commits is sent: their later units may build on it
+ * - C3 after a call without a receipt nothing more of its commits is sent: their later units may build on it. So one commit has never
+ *   two calls under way
  */
 import { MemorySyncError } from '../../domain/errors.ts'
 import type { Receipt, Unit } from '../../ports/store.ts'
@@ -29,6 +34,8 @@ export interface CommitLaneOptions {
 
 /** Units that wait for the server; a commit that comes behind so many is refused with `backpressure`. */
 export const unitsWaitingMax = 100_000
+/** Calls under way at once: one for each side to work on. */
+export const callsAtOnceMax = 2
 
 interface Commit {
   readonly receipts: (Receipt | undefined)[]
@@ -44,10 +51,19 @@ interface QueuedUnit extends SizedUnit {
   readonly index: number
 }
 
+/** Under way. */
+interface Call {
+  readonly batch: readonly QueuedUnit[]
+  readonly writes: ReadonlySet<string>
+  /** Scopes of guards. */
+  readonly reads: ReadonlySet<string>
+}
+
 export class CommitLane {
   readonly #options: CommitLaneOptions
   #queue: QueuedUnit[] = []
-  #isSending = false
+  readonly #underWay = new Set<Call>()
+  #isWaiting = false
   #onIdle: (() => void)[] = []
 
   constructor(options: CommitLaneOptions) {
@@ -97,42 +113,45 @@ export class CommitLane {
       if (commit.left === 0) commit.settle()
       else {
         signal?.addEventListener('abort', onAbort, { once: true })
-        void this.#run()
+        this.#send()
       }
     })
   }
 
   /** Settles when nothing waits and nothing is under way. */
   idle(): Promise<void> {
-    if (!this.#isSending) return Promise.resolve()
+    if (this.#isIdle) return Promise.resolve()
     return new Promise((resolve) => this.#onIdle.push(resolve))
   }
 
-  async #run(): Promise<void> {
-    if (this.#isSending) return
-    this.#isSending = true
-    let answer = (): void => {}
-    while (this.#queue.length > 0) {
-      const clearance = this.#options.clearance()
-      if (clearance !== null) {
-        answer()
-        answer = () => {}
-        await clearance
-      }
-      const batch = this.#take()
-      if (batch.length === 0) continue
-      for (const { commit } of batch) commit.isSent = true
-      const sending = this.#options.send(batch.map(({ unit }) => unit))
-      // The server has work again before the answers of the call before make work here.
-      answer()
-      answer = await this.#answerOf(batch, sending)
-    }
-    this.#isSending = false
-    answer()
-    for (const idle of this.#onIdle.splice(0)) idle()
+  get #isIdle(): boolean {
+    return this.#queue.length === 0 && this.#underWay.size === 0
   }
 
-  #take(): QueuedUnit[] {
+  /** Sends what may be sent now. */
+  #send(): void {
+    while (this.#queue.length > 0 && this.#underWay.size < callsAtOnceMax && !this.#isWaiting) {
+      const clearance = this.#options.clearance()
+      if (clearance !== null) {
+        this.#isWaiting = true
+        void clearance.then(() => {
+          this.#isWaiting = false
+          this.#send()
+          this.#tellIdle()
+        })
+        return
+      }
+      const call = callOf(this.#queue.slice(0, this.#fitting()))
+      if ([...this.#underWay].some((other) => isBound(call, other))) return
+      this.#queue.splice(0, call.batch.length)
+      this.#underWay.add(call)
+      for (const { commit } of call.batch) commit.isSent = true
+      void this.#answer(call, this.#options.send(call.batch.map(({ unit }) => unit)))
+    }
+  }
+
+  /** How many units of the queue go into the next call. */
+  #fitting(): number {
     const { callUnitsMax, callBytesMax } = this.#options
     let bytes = 0
     let count = 0
@@ -141,7 +160,20 @@ export class CommitLane {
       if (count > 0 && (count === callUnitsMax || bytes > callBytesMax)) break
       count++
     }
-    return this.#queue.splice(0, count)
+    return count
+  }
+
+  async #answer(call: Call, sending: Promise<readonly Receipt[]>): Promise<void> {
+    const tell = await this.#answerOf(call.batch, sending)
+    this.#underWay.delete(call)
+    // The server has work again before the answers of this call make work here.
+    this.#send()
+    tell()
+    this.#tellIdle()
+  }
+
+  #tellIdle(): void {
+    if (this.#isIdle) for (const idle of this.#onIdle.splice(0)) idle()
   }
 
   /** What tells the commits of a call what became of it. What may not be sent any more is taken out of the queue at once. */
@@ -167,6 +199,34 @@ export class CommitLane {
       }
     }
   }
+}
+
+function callOf(batch: readonly QueuedUnit[]): Call {
+  const writes = new Set<string>()
+  const reads = new Set<string>()
+  for (const { unit } of batch) {
+    for (const { key, guard } of unit) {
+      writes.add(key)
+      if (guard !== undefined) reads.add(guard.scope)
+    }
+  }
+  return { batch, writes, reads }
+}
+
+/** Whether the later one must wait for the earlier one. */
+function isBound(later: Call, earlier: Call): boolean {
+  const commits = new Set(earlier.batch.map(({ commit }) => commit))
+  return (
+    later.batch.some(({ commit }) => commits.has(commit)) ||
+    overlap(later.writes, earlier.writes) ||
+    overlap(later.writes, earlier.reads) ||
+    overlap(later.reads, earlier.writes)
+  )
+}
+
+function overlap(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  for (const key of a) if (b.has(key)) return true
+  return false
 }
 
 const missing = new MemorySyncError(

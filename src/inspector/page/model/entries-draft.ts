@@ -2,7 +2,8 @@
  * The memory as it was told: what lies at each key, and what was seen there before. Owns how much of it is kept.
  *
  * - N1 what lies at a key is the highest revision seen; an older one that comes late joins the history
- * - N2 at most {@link entriesMax} keys and {@link entriesBytesMax} bytes; over the bytes the oldest history goes first, then keys
+ * - N2 of a key at most {@link historyMax} versions before the newest; where there are very many keys, fewer: see {@link versionsMax}
+ * - N3 at most {@link entriesMax} keys and {@link entriesBytesMax} bytes; over the bytes the oldest history goes first, then keys
  */
 import type { ChangeRecord } from '../../../wire/trace-record.ts'
 import { type EntryVersion, type EntryView, entriesMax, historyMax } from './session-state.ts'
@@ -12,6 +13,9 @@ import { MapDraft, type SharedMap } from './shared-map.ts'
 export const entriesBytesMax = 64 * 1024 * 1024
 /** Parts of the recording that are told apart when the oldest history goes. */
 const placeSteps = 256
+/** Of all keys together, if each had as many as it may; never less than {@link historyMin} of one. */
+export const versionsMax = 150_000
+export const historyMin = 4
 /** What is left of a bound when it was reached: dropping in steps spares looking for the oldest at each change. */
 const keptShare = 0.875
 
@@ -65,7 +69,8 @@ export class EntriesDraft {
   }
 
   #bounded(history: EntryVersion[]): readonly EntryVersion[] {
-    while (history.length > historyMax) this.#bytes -= bytesOf(history.shift())
+    const max = Math.max(historyMin, Math.min(historyMax, Math.floor(versionsMax / this.#entries.size)))
+    while (history.length > max) this.#bytes -= bytesOf(history.shift())
     return history
   }
 

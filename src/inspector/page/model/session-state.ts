@@ -61,7 +61,7 @@ export interface EntryVersion {
 export interface EntryView {
   readonly key: string
   readonly current: EntryVersion
-  /** What was seen before, oldest first, at most {@link historyMax}. */
+  /** What was seen before, oldest first, at most {@link historyMax}; fewer where there are very many keys. */
   readonly history: readonly EntryVersion[]
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { entriesBytesMax } from '../../../../src/inspector/page/model/entries-draft.ts'
+import { entriesBytesMax, versionsMax } from '../../../../src/inspector/page/model/entries-draft.ts'
 import { chartsMax, emptySession, type FoldedState, Folder } from '../../../../src/inspector/page/model/fold.ts'
 import {
   type EntryVersion,
@@ -219,6 +219,16 @@ describe('the fold of memory', () => {
     expect(state.entriesBytes).toBe(bytesOf(state))
     expect(entries.get('k')?.history.map(({ revision }) => revision)).toEqual(
       Array.from({ length: historyMax }, (_, index) => index + 15),
+    )
+  })
+
+  it('keeps fewer versions of each where there are very many keys', () => {
+    const keys = 30_000
+    const records = Array.from({ length: keys }, (_, index) => change(`k${index}`, index + 1, 0))
+    const again = Array.from({ length: historyMax }, (_, index) => change('k0', keys + index + 1, index))
+    const history = folded(...records, ...again).entries.get('k0')?.history
+    expect(history?.map(({ revision }) => revision)).toEqual(
+      Array.from({ length: versionsMax / keys }, (_, index) => keys + historyMax - versionsMax / keys + index),
     )
   })
 
