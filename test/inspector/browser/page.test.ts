@@ -1,6 +1,9 @@
 /** What is around the panes, in a real browser: the time bar, session files, the theme, the keys, the sizes of its parts. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { loadPage } from '../../../src/inspector/page-assets.ts'
+import { serveRecording } from '../../../src/inspector/serve-recording.ts'
+import { silentLogger } from '../../../src/ports/logger.ts'
 import { hasChromium } from './chromium.ts'
 import { about, chooseTask, openLive, panes, row, rowsOf, showPane, waitForChart } from './moves.ts'
 import { namespace } from './print-shop.ts'
@@ -88,6 +91,28 @@ describe.skipIf(!hasChromium)('the page around the panes', () => {
     // That nobody answered is what was asked for here.
     const unexpected = other.faults.filter((fault) => !fault.includes('Failed to load resource'))
     other.faults.splice(0, other.faults.length, ...unexpected)
+  })
+
+  it('shows a session that its server has instead of a runtime', async () => {
+    const { page } = stage
+    const saving = page.waitForEvent('download')
+    await page.getByRole('button', { name: /^Save this session/ }).click()
+    const file = await (await saving).path()
+    const token = 'a-token-of-this-test'
+    const server = await serveRecording({ file, page: await loadPage(), port: 0, token, logger: silentLogger })
+    try {
+      const other = await stage.another({ origin: new URL(server.url).origin })
+      await other.page.goto(server.url)
+      await other.page.locator('.link-state', { hasText: 'Recorded session' }).waitFor()
+      await showPane(other.page, 'Tasks')
+      await chooseTask(other.page, 'mail-printer')
+      await about(other.page).getByText('it failed for good').waitFor()
+      // There is nothing live to go back to.
+      expect(await other.page.getByRole('button', { name: 'Close, and watch live' }).count()).toBe(0)
+      await other.page.close()
+    } finally {
+      await server.close()
+    }
   })
 
   it('has a dark side, which is kept', async () => {
