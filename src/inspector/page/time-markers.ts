@@ -5,6 +5,8 @@
 import type { SourceRecord, TraceRecord } from '../../wire/trace-record.ts'
 
 export const markersMax = 2000
+/** Takeovers remembered, the newest: one that is forgotten would be marked again when its task's record is written once more. */
+export const takeoversMax = 10_000
 
 export type MarkerKind = 'gap' | 'conflict' | 'takeover' | 'crash'
 
@@ -37,7 +39,7 @@ export function markerOf(record: TraceRecord, nameOf = (source: string): string 
       return { kind: 'crash', text: `${record.address} crashed${record.error === undefined ? '' : `: ${record.error}`}`, subject }
     }
     case 'change':
-      return record.isSnapshot === true ? null : takeoverIn(record.key, record.entry.value)
+      return takeoverIn(record.key, record.entry.value)
     default:
       return null
   }
@@ -50,25 +52,29 @@ function processName({ kind, workerId, pid }: SourceRecord): string {
 
 const itself: MarkSubject = { type: 'record' }
 
-/** A record of a task in the one state that only a takeover leaves behind: pending, an epoch above that which was lost last. */
+/** A record of a task under the claim that followed a takeover: a takeover ends one epoch, and the claim begins the next but one. */
 function takeoverIn(key: string, value: unknown): Omit<Marker, 'position'> | null {
   if (!key.endsWith('/record') || value === null || typeof value !== 'object') return null
-  const { id, status, epoch, takeovers } = value as {
+  const { id, owner, epoch, takeovers } = value as {
     readonly id?: unknown
-    readonly status?: unknown
+    readonly owner?: unknown
     readonly epoch?: unknown
     readonly takeovers?: unknown
   }
-  if (typeof id !== 'string' || status !== 'pending' || typeof epoch !== 'number' || !Array.isArray(takeovers)) return null
+  if (typeof id !== 'string' || typeof epoch !== 'number' || !Array.isArray(takeovers)) return null
   const last = takeovers.at(-1) as { readonly worker?: unknown; readonly epoch?: unknown } | undefined
-  if (last?.epoch !== epoch - 1) return null
-  return { kind: 'takeover', text: `task ${id} was taken from ${String(last.worker)}`, subject: { type: 'task', id } }
+  if (last?.epoch !== epoch - 2) return null
+  const told =
+    owner === last.worker ? `${String(owner)} took it again` : `${String(owner)} took it over from ${String(last.worker)}`
+  return { kind: 'takeover', text: `task ${id}: ${told} (epoch ${epoch})`, subject: { type: 'task', id } }
 }
 
 export class Markers {
   #markers: Marker[] = []
   /** By source; as many as the recording has, which are few. */
   readonly #names = new Map<string, string>()
+  /** Told once: what is written to the record later, under the same claim, is no takeover. */
+  readonly #takeovers = new Set<string>()
 
   /** @param position of the first of the records. */
   add(records: readonly TraceRecord[], position: number): void {
@@ -76,6 +82,14 @@ export class Markers {
     records.forEach((record, index) => {
       if (record.type === 'source') this.#names.set(record.source, processName(record))
       const found = markerOf(record, nameOf)
+      if (found?.kind === 'takeover') {
+        const isKnown = this.#takeovers.has(found.text)
+        this.#takeovers.add(found.text)
+        const [oldest] = this.#takeovers
+        if (oldest !== undefined && this.#takeovers.size > takeoversMax) this.#takeovers.delete(oldest)
+        // What was there already when the watching began has no moment here.
+        if (isKnown || (record.type === 'change' && record.isSnapshot === true)) return
+      }
       if (found !== null) this.#markers.push({ position: position + index, ...found })
     })
     // In large steps: moving the rest for each marker would cost more than finding it.
@@ -85,6 +99,7 @@ export class Markers {
   clear(): void {
     this.#markers = []
     this.#names.clear()
+    this.#takeovers.clear()
   }
 
   /** From `first` on, oldest first. */

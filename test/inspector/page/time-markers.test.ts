@@ -24,13 +24,15 @@ describe('marks on the time bar', () => {
     text,
     subject: { type: 'record' },
   })
-  const taken = { id: '1', status: 'pending', epoch: 2, takeovers: [{ worker: 'api-1', incarnation: 'i', epoch: 1, atMs: 0 }] }
+  const takeovers = [{ worker: 'api-1', incarnation: 'i', epoch: 1, atMs: 0 }]
+  const taken = { id: '1', status: 'processing', epoch: 3, owner: 'api-2', takeovers }
 
   it('are set for gaps, conflicts, crashes and takeovers', () => {
     expect(markerOf({ ...base, type: 'gap', lost: 3, reason: 'slow-watcher' })?.kind).toBe('gap')
     expect(markerOf({ ...base, type: 'source.lost', reason: 'killed' })?.kind).toBe('gap')
     expect(markerOf({ ...base, type: 'actor.ended', address: 'x', how: 'crashed' })?.kind).toBe('crash')
-    expect(markerOf(record(taken))).toMatchObject({ kind: 'takeover', text: 'task 1 was taken from api-1' })
+    expect(markerOf(record(taken))).toMatchObject({ kind: 'takeover', text: 'task 1: api-2 took it over from api-1 (epoch 3)' })
+    expect(markerOf(record({ ...taken, owner: 'api-1' }))?.text).toBe('task 1: api-1 took it again (epoch 3)')
   })
 
   it('call a process that is gone by its name', () => {
@@ -73,13 +75,26 @@ describe('marks on the time bar', () => {
   it('are not set for the ordinary', () => {
     expect(markerOf({ ...base, type: 'gap', lost: 3, reason: 'sampled' })).toBe(null)
     expect(markerOf({ ...base, type: 'actor.ended', address: 'x', how: 'done' })).toBe(null)
-    expect(markerOf(record(taken, true))).toBe(null)
-    // Its next owner has it, and has lost nothing.
-    expect(markerOf(record({ ...taken, status: 'processing', epoch: 3 }))).toBe(null)
+    // It is lost, and nobody has it yet.
+    expect(markerOf(record({ ...taken, status: 'pending', epoch: 2 }))).toBe(null)
+    // A later claim of it is none.
     expect(markerOf(record({ ...taken, epoch: 4 }))).toBe(null)
     for (const value of [null, 'x', { ...taken, id: 7 }, { takeovers: 7 }, { status: 'pending', epoch: 1, takeovers: [] }]) {
       expect(markerOf(record(value))).toBe(null)
     }
+  })
+
+  it('tell of a takeover once, whatever is written to the record under the same claim, and not of one from before', () => {
+    const markers = new Markers()
+    markers.add([record(taken), record({ ...taken, status: 'completed' })], 0)
+    markers.add([record(taken)], 2)
+    expect(markers.from(0).map(({ position }) => position)).toEqual([0])
+    const again = [...takeovers, { worker: 'api-2', incarnation: 'j', epoch: 3, atMs: 0 }]
+    markers.add([record({ ...taken, owner: 'api-3', epoch: 5, takeovers: again })], 3)
+    expect(markers.from(1).map(({ text }) => text)).toEqual(['task 1: api-3 took it over from api-2 (epoch 5)'])
+    markers.clear()
+    markers.add([record(taken, true), record(taken)], 0)
+    expect(markers.from(0)).toEqual([])
   })
 
   it('are bounded, and forgotten with the records', () => {
