@@ -183,6 +183,11 @@ export function takenOver(record: TaskRecord, atMs: number): TaskRecord {
   })
 }
 
+/** Whether `epoch` is that of the claim which followed the takeover: a takeover ends one epoch and begins another, the claim the next. */
+export function isClaimBehind(takeover: Takeover, epoch: number): boolean {
+  return epoch === takeover.epoch + 2
+}
+
 /** An ended task starts again at the queue's end, with all its attempts. */
 export function replayed(record: TaskRecord, enqueued: TaskRecord['enqueued']): TaskRecord {
   const { endedMs: _, cancelRequested: __, ...rest } = forgotten(record)

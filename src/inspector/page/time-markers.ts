@@ -2,6 +2,7 @@
  * The moments worth finding again on the time bar: gaps, conflicts, takeovers, crashes, and what each of them is about. Takes records as
  * they are appended and keeps the newest {@link markersMax}. Pure.
  */
+import { isClaimBehind, isTaskRecord } from '../../domain/task-record.ts'
 import type { SourceRecord, TraceRecord } from '../../wire/trace-record.ts'
 
 export const markersMax = 2000
@@ -52,20 +53,13 @@ function processName({ kind, workerId, pid }: SourceRecord): string {
 
 const itself: MarkSubject = { type: 'record' }
 
-/** A record of a task under the claim that followed a takeover: a takeover ends one epoch, and the claim begins the next but one. */
+/** A record of a task under the claim that followed a takeover. */
 function takeoverIn(key: string, value: unknown): Omit<Marker, 'position'> | null {
-  if (!key.endsWith('/record') || value === null || typeof value !== 'object') return null
-  const { id, owner, epoch, takeovers } = value as {
-    readonly id?: unknown
-    readonly owner?: unknown
-    readonly epoch?: unknown
-    readonly takeovers?: unknown
-  }
-  if (typeof id !== 'string' || typeof epoch !== 'number' || !Array.isArray(takeovers)) return null
-  const last = takeovers.at(-1) as { readonly worker?: unknown; readonly epoch?: unknown } | undefined
-  if (last?.epoch !== epoch - 2) return null
-  const told =
-    owner === last.worker ? `${String(owner)} took it again` : `${String(owner)} took it over from ${String(last.worker)}`
+  if (!key.endsWith('/record') || !isTaskRecord(value)) return null
+  const { id, owner, epoch, takeovers } = value
+  const last = Array.isArray(takeovers) ? takeovers.at(-1) : undefined
+  if (last === undefined || !isClaimBehind(last, epoch)) return null
+  const told = owner === last.worker ? `${owner} took it again` : `${owner} took it over from ${last.worker}`
   return { kind: 'takeover', text: `task ${id}: ${told} (epoch ${epoch})`, subject: { type: 'task', id } }
 }
 

@@ -10,18 +10,7 @@ import { inputCharsMax, taskText } from '../../../src/inspector/page/panes/task-
 import { rowsWithWords } from '../../../src/inspector/page/panes/words.ts'
 import { middleCut, middleParts, tailChars } from '../../../src/inspector/page/ui/middle-parts.ts'
 import { change, folded, memory } from './model/records.ts'
-
-const submitted: TaskRecord = {
-  id: 'job',
-  type: 'render',
-  status: 'pending',
-  input: null,
-  priority: 0,
-  enqueued: [1000, 0, 'alpha'],
-  epoch: 0,
-  attempts: 0,
-  maxAttempts: 3,
-}
+import { submitted } from './submitted-task.ts'
 
 function rowOf(given: Partial<TaskRecord>): TaskRow {
   const record = { ...submitted, ...given }

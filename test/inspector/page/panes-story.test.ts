@@ -15,18 +15,8 @@ import {
 } from '../../../src/domain/task-record.ts'
 import type { EntryVersion } from '../../../src/inspector/page/model/session-state.ts'
 import { recordLines, storyOf } from '../../../src/inspector/page/panes/task-story.ts'
+import { submitted } from './submitted-task.ts'
 
-const submitted: TaskRecord = {
-  id: 'job',
-  type: 'render',
-  status: 'pending',
-  input: null,
-  priority: 0,
-  enqueued: [1000, 0, 'alpha'],
-  epoch: 0,
-  attempts: 0,
-  maxAttempts: 3,
-}
 const lease = (renewedAtMs: number) => ({ leaseMs: 15_000, bootId: 'boot', renewedAtMs })
 const owner = (worker: string) => ({ worker, incarnation: `${worker}-1` })
 const fault = { name: 'Error', message: 'no route to host' }

@@ -8,18 +8,8 @@ import { calmOf, calmSizeMin, isDue, pacedRecordsMin, pacePeriodMs } from '../..
 import { heartbeatTone } from '../../../src/inspector/page/panes/heartbeat-tone.ts'
 import { goneOwners, reasonOf, takeoverTexts } from '../../../src/inspector/page/panes/task-reason.ts'
 import { rowsWithWords } from '../../../src/inspector/page/panes/words.ts'
+import { submitted } from './submitted-task.ts'
 
-const submitted: TaskRecord = {
-  id: 'job',
-  type: 'render',
-  status: 'pending',
-  input: null,
-  priority: 0,
-  enqueued: [1000, 0, 'alpha'],
-  epoch: 0,
-  attempts: 0,
-  maxAttempts: 3,
-}
 const lease = { leaseMs: 15_000, bootId: 'boot', renewedAtMs: 1 }
 const claim = (record: TaskRecord, worker: string) => claimed(record, { worker, incarnation: `${worker}-1` }, lease)
 

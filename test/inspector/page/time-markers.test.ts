@@ -7,6 +7,7 @@ import { showMarked } from '../../../src/inspector/page/mark-places.ts'
 import { groupMarkers, type Marker, Markers, markerOf, markersMax, scaleShown } from '../../../src/inspector/page/time-markers.ts'
 import { remembered } from '../../../src/inspector/page/ui/remembered.ts'
 import type { TraceRecord } from '../../../src/wire/trace-record.ts'
+import { submitted } from './submitted-task.ts'
 
 describe('marks on the time bar', () => {
   const base = { source: 'a', seq: 1, atMs: 0 }
@@ -25,7 +26,8 @@ describe('marks on the time bar', () => {
     subject: { type: 'record' },
   })
   const takeovers = [{ worker: 'api-1', incarnation: 'i', epoch: 1, atMs: 0 }]
-  const taken = { id: '1', status: 'processing', epoch: 3, owner: 'api-2', takeovers }
+  const lease = { leaseMs: 1000, bootId: 'boot', renewedAtMs: 1 }
+  const taken = { ...submitted, id: '1', status: 'processing', epoch: 3, owner: 'api-2', incarnation: 'j', lease, takeovers }
 
   it('are set for gaps, conflicts, crashes and takeovers', () => {
     expect(markerOf({ ...base, type: 'gap', lost: 3, reason: 'slow-watcher' })?.kind).toBe('gap')

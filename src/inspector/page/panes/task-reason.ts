@@ -1,5 +1,5 @@
 /** Why a task is where it is, as far as its record tells. Pure; the runtime knows more and is asked where it can be. */
-import type { TaskRecord } from '../../../domain/task-record.ts'
+import { isClaimBehind, type TaskRecord } from '../../../domain/task-record.ts'
 import { leaseLeftMs, type TaskRow } from '../model/selectors.ts'
 import type { SessionState } from '../model/session-state.ts'
 import { clockText, spanText } from '../ui/format.ts'
@@ -57,12 +57,15 @@ export function goneOwners(record: TaskRecord, sources: SessionState['sources'])
 /** Each change of owner by force that the record remembers, oldest first: who lost the task, and who has it instead. */
 export function takeoverTexts(record: TaskRecord): string[] {
   const takeovers = record.takeovers ?? []
-  return takeovers.map(({ worker, epoch }, index) => {
+  return takeovers.map((takeover, index) => {
+    const { worker, epoch } = takeover
     const next = takeovers[index + 1]
-    // A takeover ends one epoch and the claim behind it begins another.
-    const claimEpoch = epoch + 2
     const taker =
-      next !== undefined && next.epoch === claimEpoch ? next.worker : record.epoch === claimEpoch ? record.owner : undefined
+      next !== undefined && isClaimBehind(takeover, next.epoch)
+        ? next.worker
+        : isClaimBehind(takeover, record.epoch)
+          ? record.owner
+          : undefined
     const lost = `${worker || 'its owner'} lost it at epoch ${epoch}`
     if (taker === undefined) return next === undefined ? `${lost}; nobody has taken it over yet` : lost
     return taker === worker ? `${lost} and took it again` : `${lost}, ${taker} took it over`
