@@ -35,6 +35,8 @@ export interface CheckedInspectorOptions extends Required<Omit<InspectorOptions,
 export const inspectorPortDefault = 7439
 export const recordsMaxDefault = 100_000
 export const bytesMaxDefault = 128 * 1024 * 1024
+/** Of a token that is made here: 160 bits that nobody guesses. */
+export const tokenCharacters = 32
 /** A shorter token can be guessed. */
 export const tokenCharactersMin = 16
 

@@ -11,7 +11,7 @@ import { traceFormat } from '../wire/trace-record.ts'
 import { act } from './actions.ts'
 import { Cursor, parsePlace } from './cursor.ts'
 import { InspectorHttpServer } from './http-server.ts'
-import { type CheckedInspectorOptions, checkInspectorOptions, type InspectorOptions } from './options.ts'
+import { type CheckedInspectorOptions, checkInspectorOptions, type InspectorOptions, tokenCharacters } from './options.ts'
 import { packageVersion } from './package-version.ts'
 import { type Asset, loadPage, type Page } from './page-assets.ts'
 import { PageStream } from './page-stream.ts'
@@ -22,8 +22,6 @@ import { Watching } from './watching.ts'
 
 /** Pages connected at once. */
 export const pagesMax = 16
-/** 160 bits that nobody guesses. */
-const tokenCharacters = 32
 
 export interface Inspector {
   /** Where to look, with the token: `http://127.0.0.1:7439/?token=…`. Who has it sees all of the memory. */

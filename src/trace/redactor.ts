@@ -42,7 +42,7 @@ export class Redactor {
   }
 
   /** An event that a hook made into something else is its `value`. */
-  event<Event extends { readonly type: string }>(address: string, event: Event): { readonly type: string } {
+  event(address: string, event: { readonly type: string }): { readonly type: string } {
     const told = this.value(event, { kind: 'event', address, name: event.type })
     if (told === event) return event
     const members = isObject(told) ? told : { value: told as Json }

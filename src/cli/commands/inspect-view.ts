@@ -1,6 +1,6 @@
 /** `inspect view`: a recorded session as a page, until Ctrl-C. Opens no memory. */
 import type { Command } from 'commander'
-import { inspectorPortDefault } from '../../inspector/options.ts'
+import { inspectorPortDefault, tokenCharacters } from '../../inspector/options.ts'
 import { systemClock, systemRandom } from '../../platform.ts'
 import { wholeNumber } from '../arguments.ts'
 import { command, optionsOf } from '../documented.ts'
@@ -12,9 +12,6 @@ interface ViewOptions {
   readonly port?: number
   readonly open?: boolean
 }
-
-/** 160 bits that nobody guesses. */
-const tokenCharacters = 32
 
 export function inspectViewCommand(cli: Cli): Command {
   return command('view', 'Look at a recorded session in a browser.', {
