@@ -3,14 +3,15 @@
  * `GET /?token=…` sets, or as `Authorization: Bearer <token>`.
  *
  * - `GET  /`                 the page
- * - `GET  /api/session`      {@link SessionInfo}; from a server that has a file and no runtime {@link RecordedInfo}: then `/api/export`
- *                            gives that file, and the other paths below have nothing
+ * - `GET  /api/session`      {@link SessionInfo}; from a server that has a file and no runtime {@link RecordedInfo}: then
+ *                            `/api/export` gives that file, and the other paths below have nothing
  * - `GET  /api/events`       event stream. Each message: `id: <epoch>:<n>` and a JSON array of `TraceRecord`, at most
- *                            {@link eventRecordsMax}. Without `Last-Event-ID` it begins with what there was when the recording, as far as it is
- *                            kept, began (sources, charts, live actors, memory as snapshot changes), then what was recorded since, then a
- *                            message `event: live`. With it: what came behind that place, then `event: live`; or, when that is not known any more, a message
- *                            `event: reset` (with an empty id, data: `{ "lost": number | null }`), then as without it; but a
- *                            stream that is read too slowly goes on with what there is then.
+ *                            {@link eventRecordsMax}. Without `Last-Event-ID` it begins with what there was when the recording,
+ *                            as far as it is kept, began (sources, charts, live actors, memory as snapshot changes), then what was
+ *                            recorded since, then a message `event: live`. With it: what came behind that place, then
+ *                            `event: live`; or, when that is not known any more, a message `event: reset` (with an empty id, data:
+ *                            `{ "lost": number | null }`), then as without it. A stream that is read too slowly is reset, too, and
+ *                            goes on with what there is then.
  * - `GET  /api/entry?key=…`  the whole entry, uncut: `{ key, revision, entry }` or 404
  * - `GET  /api/explain?task=…` the runtime's `Explanation`
  * - `GET  /api/export`       the session so far as JSONL: `{ "format": 1, … }`, then one record a line

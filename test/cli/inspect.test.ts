@@ -144,6 +144,13 @@ describe('inspect', () => {
   })
 })
 
+it('of a memory that was never written to asks whether it is the one that is meant', async () => {
+  const { running } = await start('mistyped')
+  await running.says(/nothing was ever written to file:.*mistyped: is it the memory that is meant\?/)
+  running.kill('SIGINT')
+  expect(await running.ended).toMatchObject({ code: 0 })
+})
+
 describe('bad usage', () => {
   const output = new Output(process.stdout, process.stderr, () => {})
 

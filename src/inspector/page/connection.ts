@@ -4,7 +4,8 @@
  *
  * - N1 records are given on in the order of the stream, each once: a stream that comes back begins behind the last id that was received
  * - N2 what the server no longer knows is said by a `gap` in the recording, and every source heard so far counts as lost until it is told again
- * - N3 at most about {@link queuedCharsMax} wait here ({@link beginningCharsMax} of a beginning): beyond it the stream is closed, and opened again where it stopped when the queue is short
+ * - N3 at most about {@link queuedCharsMax} wait here ({@link beginningCharsMax} of a beginning): beyond it the stream is closed, and
+ *   opened again where it stopped when the queue is short
  */
 import { type ReadonlySignal, signal } from '@preact/signals'
 import type { RecordedInfo, SessionInfo } from '../../wire/inspector-api.ts'

@@ -6,7 +6,7 @@
  *   it is collected: over 1,500 in flight, or just not yet collected, Node floods stderr with warnings. Here it has one listener
  * - H2 a request is aborted when the transport closes, and at the latest after `replyMsMax`: no socket outlives its call for ever
  * - H3 no stream for news is opened: the stores ask for changes, and the stream's own reconnecting would only make noise
- * - H4 redirects are not followed here: the transport follows those that stay with the server
+ * - H4 a redirect is given to the transport as it came: what may be followed is its to decide
  */
 import http from 'node:http'
 import https from 'node:https'
